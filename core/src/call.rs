@@ -1,0 +1,304 @@
+//! A call slot: the words of one call.
+//!
+//! # Who may touch what
+//!
+//! 1. `state` is changed by compare-exchange only, except where nobody else can: filling a claimed slot, and the owner's
+//!    publishing of its vacant home slot, are plain stores.
+//! 2. `host`, `context`, `outer` and the first value of `request` are written between claim and publish, by the one who
+//!    claimed. From then on they are constant, but for rules 4 and 5, until the slot is vacant.
+//! 3. Whoever holds a pin may read them; pinning (acquire) makes them visible.
+//! 4. `outer` belongs to the client's thread while the call is on its stack. `serving` and `saved` belong to the serving
+//!    thread from `enter` to `leave`.
+//! 5. `context` may be written by the client's thread before it announces that it waits; `canceller` by the elected
+//!    canceller before it announces. The announcement (release) makes it visible to whoever takes the waiting bit (acquire).
+//! 6. `result` is written by the server's side before it takes the call to *failed*.
+//! 7. The last unpin reads the payload before its compare-exchange, not after: the slot is vacant in one step, and nobody
+//!    can claim it in between. Only then does foreign code run (retire, Release).
+//!
+//! All words are atomics, so a rule broken by a host shows as a wrong answer, never as a data race.
+
+use crate::request::Request;
+use crate::stack::Head;
+use crate::state::{Phase, State};
+use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::{AtomicPtr, AtomicU32, const_fn};
+
+/// The storage of one call. Its layout is private; its size is fixed: 64 bytes, one cache line, on hosts; 32 bytes on
+/// 32-bit targets without an operating system (44 with the feature `com`).
+#[derive(Debug)]
+#[repr(C)]
+#[cfg_attr(not(target_os = "none"), repr(align(64)))]
+pub struct CallSlot {
+    /// Set when the slot's standard cancel object is first handed out; a COM object *is* a pointer to this pointer.
+    #[cfg(feature = "com")]
+    vtable: AtomicPtr<()>,
+    state: AtomicU32,
+    request: AtomicU32,
+    outer: AtomicU32,
+    serving: AtomicU32,
+    result: AtomicU32,
+    /// COM references, all of which share one pin.
+    #[cfg(feature = "com")]
+    refs: AtomicU32,
+    host: AtomicPtr<()>,
+    context: AtomicPtr<()>,
+    canceller: AtomicPtr<()>,
+    /// The serving thread's call context before it entered this call.
+    #[cfg(feature = "com")]
+    saved: AtomicPtr<()>,
+}
+
+/// What was in a slot when it became vacant: all that is left to do is foreign code.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "contexts have to be retired and custom objects released"]
+pub(crate) struct Left {
+    pub(crate) phase: Phase,
+    pub(crate) host: *mut (),
+    pub(crate) context: *mut (),
+    pub(crate) canceller: *mut (),
+}
+
+/// What a transition answers, with what could be read only while the pin was still held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed<T> {
+    pub(crate) out: T,
+    pub(crate) host: *mut (),
+    /// The failure that the server's side left, if it did.
+    pub(crate) result: u32,
+    /// The slot became vacant.
+    pub(crate) left: Option<Left>,
+}
+
+/// What a call is filled with before it is published.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload {
+    pub(crate) host: *mut (),
+    pub(crate) context: *mut (),
+    pub(crate) request: Request,
+    pub(crate) outer: Head,
+}
+
+impl CallSlot {
+    const_fn! {
+        /// A vacant slot.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self {
+                #[cfg(feature = "com")]
+                vtable: AtomicPtr::new(core::ptr::null_mut()),
+                state: AtomicU32::new(State::VACANT.bits()),
+                request: AtomicU32::new(0),
+                outer: AtomicU32::new(0),
+                serving: AtomicU32::new(0),
+                result: AtomicU32::new(0),
+                #[cfg(feature = "com")]
+                refs: AtomicU32::new(0),
+                host: AtomicPtr::new(core::ptr::null_mut()),
+                context: AtomicPtr::new(core::ptr::null_mut()),
+                canceller: AtomicPtr::new(core::ptr::null_mut()),
+                #[cfg(feature = "com")]
+                saved: AtomicPtr::new(core::ptr::null_mut()),
+            }
+        }
+    }
+
+    /// The state as of now, and all that was written before it.
+    pub(crate) fn state(&self) -> State {
+        // Acquire: pairs with every transition's release; what a phase promises can be read after it
+        State::from_bits(self.state.load(Acquire))
+    }
+
+    /// The address that waiters of this call sleep on.
+    pub(crate) fn word(&self) -> *const u32 {
+        (&raw const self.state).cast()
+    }
+
+    /// Moves the state by `step` until its compare-exchange succeeds or it refuses.
+    pub(crate) fn transition<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<Passed<T>, E> {
+        let mut current = self.state();
+        loop {
+            let (next, out) = step(current)?;
+            // read before the compare-exchange, while our pin keeps them constant (rule 7)
+            let payload = self.payload(current.phase());
+            let result = self.result();
+            // AcqRel: release publishes what this side wrote (reply, wake context) to whoever sees the new word, and keeps
+            // the payload reads above it; acquire shows what the others wrote before theirs.
+            // Acquire on failure: the next round decides, and reads the payload, on the word it saw.
+            match self.state.compare_exchange(current.bits(), next.bits(), AcqRel, Acquire) {
+                Ok(_) => {
+                    let left = if next.is_published() { None } else { Some(payload) };
+                    return Ok(Passed { out, host: payload.host, result, left });
+                }
+                Err(seen) => current = State::from_bits(seen),
+            }
+        }
+    }
+
+    fn payload(&self, phase: Phase) -> Left {
+        Left {
+            phase,
+            // Relaxed, all three: made visible by the acquire of the state word (rules 3 and 5)
+            host: self.host.load(Relaxed),
+            context: self.context.load(Relaxed),
+            canceller: self.canceller.load(Relaxed),
+        }
+    }
+
+    /// Takes a vacant slot of the shared table, for [`publish`](Self::publish).
+    pub(crate) fn claim(&self) -> Option<State> {
+        // Relaxed: only a hint, the compare-exchange decides
+        let seen = State::from_bits(self.state.load(Relaxed));
+        let claimed = seen.claim()?;
+        // Acquire: pairs with the last unpin's release, so that our writes come after its reads of the old payload.
+        // Relaxed on failure: somebody else took it and nothing of it is read
+        self.state.compare_exchange(seen.bits(), claimed.bits(), Acquire, Relaxed).ok()?;
+        Some(claimed)
+    }
+
+    /// Fills a claimed slot, or the calling thread's vacant home slot, and makes it visible.
+    pub(crate) fn publish(&self, state: State, payload: Payload) {
+        // Relaxed, all: the slot is ours alone until the store below, whose release makes them visible
+        self.host.store(payload.host, Relaxed);
+        self.context.store(payload.context, Relaxed);
+        self.canceller.store(core::ptr::null_mut(), Relaxed);
+        self.request.store(payload.request.bits(), Relaxed);
+        self.outer.store(payload.outer.bits(), Relaxed);
+        self.result.store(0, Relaxed);
+        // Release: pairs with the acquire of whoever pins it. A plain store is enough: nobody else changes a claimed
+        // word, nor a vacant home slot's
+        self.state.store(state.bits(), Release);
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        // Acquire: pairs with `ask`; who sees a request also sees what its canceller did before
+        Request::from_bits(self.request.load(Acquire))
+    }
+
+    /// One attempt to change the request word; `false` if it changed meanwhile.
+    pub(crate) fn ask(&self, seen: Request, next: Request) -> bool {
+        // AcqRel: elects the canceller. Release pairs with `request`; acquire orders this before the canceller's
+        // read-modify-write of `state`, which is what finds a client that announced itself meanwhile.
+        // Relaxed on failure: the caller reads the word anew
+        self.request.compare_exchange(seen.bits(), next.bits(), AcqRel, Relaxed).is_ok()
+    }
+
+    #[cfg(feature = "com")]
+    pub(crate) fn host(&self) -> *mut () {
+        // Relaxed: visible by the acquire of the pin (rule 3)
+        self.host.load(Relaxed)
+    }
+
+    pub(crate) fn context(&self) -> *mut () {
+        // Relaxed: rules 3 and 5
+        self.context.load(Relaxed)
+    }
+
+    pub(crate) fn canceller(&self) -> *mut () {
+        // Relaxed: rule 5
+        self.canceller.load(Relaxed)
+    }
+
+    /// The client's own context for a blocking wait, where `begin` brought none.
+    pub(crate) fn set_context(&self, context: *mut ()) {
+        // Relaxed: the announcement that follows releases it (rule 5)
+        self.context.store(context, Relaxed);
+    }
+
+    /// The elected canceller's context.
+    pub(crate) fn set_canceller(&self, context: *mut ()) {
+        // Relaxed: the announcement that follows releases it (rule 5)
+        self.canceller.store(context, Relaxed);
+    }
+
+    pub(crate) fn outer(&self) -> Head {
+        // Relaxed: read by the thread that writes it, or to tell whether the call was ever on a stack (rules 2 and 4)
+        Head::from_bits(self.outer.load(Relaxed))
+    }
+
+    pub(crate) fn set_outer(&self, head: Head) {
+        // Relaxed: rule 4
+        self.outer.store(head.bits(), Relaxed);
+    }
+
+    pub(crate) fn serving(&self) -> Head {
+        // Relaxed: rule 4
+        Head::from_bits(self.serving.load(Relaxed))
+    }
+
+    pub(crate) fn set_serving(&self, head: Head) {
+        // Relaxed: rule 4
+        self.serving.store(head.bits(), Relaxed);
+    }
+
+    /// The failure that the server's side left, once the phase is *failed*.
+    pub(crate) fn result(&self) -> u32 {
+        // Relaxed: visible by the acquire of the phase (rule 6)
+        self.result.load(Relaxed)
+    }
+
+    /// Leaves a failure; the first one stays.
+    pub(crate) fn set_result(&self, code: u32) {
+        // Relaxed: published by the transition to *failed*; a compare-exchange only so that a second caller changes nothing
+        let _ = self.result.compare_exchange(0, code, Relaxed, Relaxed);
+    }
+}
+
+/// What the slot needs to be a COM object.
+#[cfg(feature = "com")]
+impl CallSlot {
+    /// The slot as a COM object: a pointer to its vtable pointer.
+    pub(crate) fn object(&self) -> *mut () {
+        (&raw const *self).cast_mut().cast()
+    }
+
+    /// Makes the object one of the runtime whose vtable stands there, before the object is handed out.
+    pub(crate) fn set_vtable(&self, vtable: *mut ()) {
+        // Relaxed: a foreign caller reads it after it was given the object, which happens after this
+        let seen = self.vtable.load(Relaxed);
+        if seen != vtable {
+            // Relaxed, both: as above. A compare-exchange, so that nobody writes it while foreign code may be reading it
+            let _ = self.vtable.compare_exchange(seen, vtable, Relaxed, Relaxed);
+        }
+    }
+
+    /// One COM reference more; returns the count before. It sticks at its maximum and never wraps.
+    pub(crate) fn add_reference(&self) -> u32 {
+        self.count(|count| if count == u32::MAX { count } else { count + 1 })
+    }
+
+    /// One COM reference less; returns the count before. One too many changes nothing.
+    pub(crate) fn drop_reference(&self) -> u32 {
+        self.count(|count| if count == u32::MAX { count } else { count.saturating_sub(1) })
+    }
+
+    fn count(&self, step: impl Fn(u32) -> u32) -> u32 {
+        // Relaxed: only the count itself; the compare-exchange decides
+        let mut seen = self.refs.load(Relaxed);
+        loop {
+            // AcqRel: what was done under the references comes before the unpin of whoever drops the last.
+            // Relaxed on failure: tried again with what was found
+            match self.refs.compare_exchange(seen, step(seen), AcqRel, Relaxed) {
+                Ok(_) => return seen,
+                Err(found) => seen = found,
+            }
+        }
+    }
+
+    /// The serving thread's context before it entered this call (rule 4).
+    pub(crate) fn saved(&self) -> *mut () {
+        // Relaxed: rule 4
+        self.saved.load(Relaxed)
+    }
+
+    pub(crate) fn set_saved(&self, context: *mut ()) {
+        // Relaxed: rule 4
+        self.saved.store(context, Relaxed);
+    }
+}
+
+#[cfg(not(any(loom, target_os = "none")))]
+const _: () = assert!(size_of::<CallSlot>() == 64);
+#[cfg(all(not(loom), target_os = "none", target_pointer_width = "32", not(feature = "com")))]
+const _: () = assert!(size_of::<CallSlot>() <= 32);
+#[cfg(all(not(loom), target_os = "none", target_pointer_width = "32", feature = "com"))]
+const _: () = assert!(size_of::<CallSlot>() <= 44);

@@ -1,0 +1,154 @@
+//! The standard cancel object: `ICancelMethodCalls` on a call slot.
+//!
+//! The object is the slot itself; its vtable stands at the start of its runtime, so that the vtable pointer leads to both. All COM
+//! references of an object together hold one pin: 0 to 1 takes it, 1 to 0 drops it. Pins are all alike, so a count that
+//! goes from 0 to 1 while another thread is about to drop the pin of its 1 to 0 comes out right.
+
+use super::guid::{Guid, IID_ICANCEL_METHOD_CALLS, IID_IUNKNOWN};
+use crate::call::CallSlot;
+use crate::hresult::Hresult;
+use crate::port::Port;
+use crate::runtime::cancel::{Canceller, Waiting};
+use crate::runtime::server::tested;
+use crate::runtime::{Runtime, Slot};
+use crate::storage::Storage;
+use crate::thread::ThreadSlot;
+use crate::time::Timeout;
+
+/// The methods of `ICancelMethodCalls`, in vtable order.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Vtable {
+    /// `IUnknown::QueryInterface`.
+    pub query_interface: unsafe extern "system" fn(this: *mut (), iid: *const Guid, out: *mut *mut ()) -> Hresult,
+    /// `IUnknown::AddRef`.
+    pub add_ref: unsafe extern "system" fn(this: *mut ()) -> u32,
+    /// `IUnknown::Release`.
+    pub release: unsafe extern "system" fn(this: *mut ()) -> u32,
+    /// `ICancelMethodCalls::Cancel`.
+    pub cancel: unsafe extern "system" fn(this: *mut (), seconds: u32) -> Hresult,
+    /// `ICancelMethodCalls::TestCancel`.
+    pub test_cancel: unsafe extern "system" fn(this: *mut ()) -> Hresult,
+}
+
+impl Vtable {
+    pub(crate) const fn of<P: Port, S: Storage>() -> Self {
+        Self {
+            query_interface: query_interface::<P, S>,
+            add_ref: add_ref::<P, S>,
+            release: release::<P, S>,
+            cancel: cancel::<P, S>,
+            test_cancel: test_cancel::<P, S>,
+        }
+    }
+}
+
+impl<P: Port, S: Storage> Runtime<P, S> {
+    /// Turns the caller's pin into a COM reference to the slot's object.
+    pub(crate) fn hand_out(&'static self, slot: Slot<'static>) -> *mut () {
+        let vtable: *const Self = self;
+        slot.1.set_vtable(vtable.cast_mut().cast());
+        if slot.1.add_reference() != 0 {
+            // they have their pin already
+            self.unpin(slot);
+        }
+        slot.1.object()
+    }
+
+    /// The interface `iid` of the object, for a pin of the caller's: kept with the reference, dropped without.
+    pub(crate) fn query(&'static self, slot: Slot<'static>, iid: &Guid) -> Result<*mut (), Hresult> {
+        if *iid == IID_IUNKNOWN || *iid == IID_ICANCEL_METHOD_CALLS {
+            return Ok(self.hand_out(slot));
+        }
+        self.unpin(slot);
+        Err(Hresult::E_NOINTERFACE)
+    }
+
+    /// The slot of one of our objects.
+    fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
+        let within = |base: usize, size: usize, count: usize| {
+            let offset = object.addr().checked_sub(base)?;
+            if offset < size * count { Some((offset / size) as u32) } else { None }
+        };
+        let (calls, threads) = (self.storage.calls(), self.storage.threads());
+        let index = match within(calls.as_ptr().addr(), size_of::<CallSlot>(), calls.len()) {
+            Some(index) => index,
+            None => {
+                let thread = within(threads.as_ptr().addr(), size_of::<ThreadSlot>(), threads.len())?;
+                calls.len() as u32 + thread
+            }
+        };
+        let slot = self.slot(index)?;
+        if slot.object() == object { Some((index, slot)) } else { None }
+    }
+}
+
+/// The runtime and the slot of an object.
+///
+/// # Safety
+///
+/// `this` is an object that [`Runtime::hand_out`] gave out on a `Runtime<P, S>`, and a reference to it is held.
+unsafe fn parts<'a, P: Port + 'a, S: Storage + 'a>(this: *mut ()) -> Option<(&'a Runtime<P, S>, Slot<'a>)> {
+    if this.is_null() {
+        return None;
+    }
+    // SAFETY: an object points to its vtable pointer, which nobody changes while references are held
+    let vtable = unsafe { *this.cast::<*const Runtime<P, S>>() };
+    // SAFETY: the vtable is the first field of its runtime, which lives for ever (`hand_out` takes `&'static self`)
+    let runtime = unsafe { &*vtable };
+    Some((runtime, runtime.slot_at(this)?))
+}
+
+unsafe extern "system" fn query_interface<P: Port, S: Storage>(
+    this: *mut (),
+    iid: *const Guid,
+    out: *mut *mut (),
+) -> Hresult {
+    // SAFETY: the caller's: it holds a reference
+    let parts = unsafe { parts::<P, S>(this) };
+    let Some((_, (_, slot))) = parts else { return Hresult::E_INVALIDARG };
+    // SAFETY: the caller's: NULL or a GUID
+    let Some(iid) = (unsafe { iid.as_ref() }) else { return Hresult::E_INVALIDARG };
+    // SAFETY: the caller's: NULL or writable
+    let Some(out) = (unsafe { out.as_mut() }) else { return Hresult::E_POINTER };
+    let known = *iid == IID_IUNKNOWN || *iid == IID_ICANCEL_METHOD_CALLS;
+    *out = if known {
+        // a reference is held, so the pin is, too
+        slot.add_reference();
+        this
+    } else {
+        core::ptr::null_mut()
+    };
+    if known { Hresult::S_OK } else { Hresult::E_NOINTERFACE }
+}
+
+unsafe extern "system" fn add_ref<P: Port, S: Storage>(this: *mut ()) -> u32 {
+    // SAFETY: the caller's: it holds a reference
+    let parts = unsafe { parts::<P, S>(this) };
+    parts.map_or(0, |(_, (_, slot))| slot.add_reference().saturating_add(1))
+}
+
+unsafe extern "system" fn release<P: Port, S: Storage>(this: *mut ()) -> u32 {
+    // SAFETY: the caller's: it holds the reference that it gives up
+    let parts = unsafe { parts::<P, S>(this) };
+    let Some((runtime, slot)) = parts else { return 0 };
+    let before = slot.1.drop_reference();
+    if before == 1 {
+        runtime.unpin(slot);
+    }
+    before.saturating_sub(1)
+}
+
+unsafe extern "system" fn cancel<P: Port, S: Storage>(this: *mut (), seconds: u32) -> Hresult {
+    // SAFETY: the caller's: it holds a reference
+    match unsafe { parts::<P, S>(this) } {
+        Some((runtime, slot)) => runtime.request(slot, Timeout::seconds(seconds), Canceller::Anybody, Waiting::Allowed),
+        None => Hresult::E_INVALIDARG,
+    }
+}
+
+unsafe extern "system" fn test_cancel<P: Port, S: Storage>(this: *mut ()) -> Hresult {
+    // SAFETY: the caller's: it holds a reference
+    let parts = unsafe { parts::<P, S>(this) };
+    parts.map_or(Hresult::E_INVALIDARG, |(_, (_, slot))| tested(slot.state()))
+}

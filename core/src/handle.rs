@@ -1,0 +1,106 @@
+//! Call handles: what the host keeps of a call, and passes between its threads.
+
+use core::num::NonZeroUsize;
+
+use crate::stack::Marker;
+use crate::state::GENERATION_BITS;
+
+/// Names one call. Never 0, as large as a pointer, free to copy and to pass to other threads.
+///
+/// A handle is an index with the generation of its slot, so that one kept for too long is refused instead of hitting
+/// the next call there, as far as the generation's 14 bits go. Handles of calls that took no slot (see
+/// [`Runtime::begin`](crate::Runtime::begin)) are accepted by every operation, too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(transparent)]
+pub struct CallHandle(NonZeroUsize);
+
+const TAG_SLOT: usize = 1;
+const TAG_MARKER: usize = 2;
+const TAG_UNTRACKED: usize = 3;
+const TAG_BITS: u32 = 2;
+const REST_SHIFT: u32 = TAG_BITS + GENERATION_BITS;
+
+/// The largest slot index that a handle can name on this target.
+pub(crate) const MAX_INDEX: usize = usize::MAX >> REST_SHIFT;
+
+/// What a handle stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Named {
+    Slot { index: u32, generation: u32 },
+    Marker { depth: u32, kind: Marker, below: Marker },
+    Untracked,
+}
+
+impl CallHandle {
+    pub(crate) const fn of_slot(index: u32, generation: u32) -> Self {
+        Self::pack((index as usize) << GENERATION_BITS | generation as usize, TAG_SLOT)
+    }
+
+    pub(crate) const fn of_marker(depth: u32, kind: Marker, below: Marker) -> Self {
+        let flags = matches!(kind, Marker::Barrier) as usize | (matches!(below, Marker::Barrier) as usize) << 1;
+        Self::pack((depth as usize) << 2 | flags, TAG_MARKER)
+    }
+
+    pub(crate) const UNTRACKED: Self = Self::pack(0, TAG_UNTRACKED);
+
+    const fn pack(rest: usize, tag: usize) -> Self {
+        match NonZeroUsize::new(rest << TAG_BITS | tag) {
+            Some(bits) => CallHandle(bits),
+            None => CallHandle(NonZeroUsize::MAX),
+        }
+    }
+
+    /// As one integer, for a wire or a foreign language.
+    #[must_use]
+    pub const fn to_bits(self) -> usize {
+        self.0.get()
+    }
+
+    /// From such an integer; `None` for what no handle looks like. A forged value that passes here is refused where it is used.
+    #[must_use]
+    pub const fn from_bits(bits: usize) -> Option<Self> {
+        match NonZeroUsize::new(bits) {
+            Some(bits) if bits.get() & TAG_UNTRACKED != 0 => Some(CallHandle(bits)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn named(self) -> Named {
+        let rest = self.0.get() >> TAG_BITS;
+        match self.0.get() & TAG_UNTRACKED {
+            TAG_SLOT => Named::Slot {
+                index: (rest >> GENERATION_BITS) as u32,
+                generation: (rest & ((1 << GENERATION_BITS) - 1)) as u32,
+            },
+            TAG_MARKER => {
+                Named::Marker { depth: (rest >> 2) as u32, kind: marker(rest & 1), below: marker(rest >> 1 & 1) }
+            }
+            _ => Named::Untracked,
+        }
+    }
+}
+
+const fn marker(bit: usize) -> Marker {
+    if bit == 0 { Marker::Disabled } else { Marker::Barrier }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_name_what_they_were_made_of() {
+        for (index, generation) in [(0, 0), (1, 0), (65_535, (1 << GENERATION_BITS) - 1)] {
+            let handle = CallHandle::of_slot(index, generation);
+            assert_eq!(handle.named(), Named::Slot { index, generation });
+            assert_eq!(CallHandle::from_bits(handle.to_bits()), Some(handle));
+        }
+        for (kind, below) in [(Marker::Disabled, Marker::Barrier), (Marker::Barrier, Marker::Disabled)] {
+            let handle = CallHandle::of_marker(511, kind, below);
+            assert_eq!(handle.named(), Named::Marker { depth: 511, kind, below });
+        }
+        assert_eq!(CallHandle::UNTRACKED.named(), Named::Untracked);
+        assert_eq!(CallHandle::from_bits(0), None);
+        assert_eq!(CallHandle::from_bits(4), None);
+    }
+}

@@ -1,0 +1,42 @@
+//! cocancel: COM call cancellation, `CoCancelCall` and its family, as a lock-free core without heap.
+#![no_std]
+#![deny(missing_docs)]
+#![allow(clippy::new_without_default)] // these constructors are const, which Default's cannot be
+
+#[cfg(any(test, loom, feature = "posix"))]
+extern crate std;
+
+mod call;
+#[cfg(feature = "com")]
+pub mod com;
+mod event;
+mod guard;
+mod handle;
+mod hresult;
+mod index;
+pub mod port;
+mod request;
+mod runtime;
+mod stack;
+mod state;
+mod storage;
+mod sync;
+mod thread;
+mod time;
+
+pub use call::CallSlot;
+pub use event::{Event, EventKind};
+pub use guard::{Call, Enabled, Serving};
+pub use handle::CallHandle;
+pub use hresult::Hresult;
+pub use index::IndexCell;
+pub use port::{Port, Side, WaitPoint};
+pub use runtime::Runtime;
+pub use runtime::cancel::{CancelObject, Waiting};
+pub use runtime::client::{Begun, CallOptions, Outcome, Poll};
+pub use runtime::inspect::CallInfo;
+pub use runtime::server::{Refusal, Reply};
+pub use state::Phase;
+pub use storage::{Borrowed, Fixed, Storage, is_valid_capacity};
+pub use thread::ThreadSlot;
+pub use time::Timeout;

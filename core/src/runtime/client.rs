@@ -1,0 +1,370 @@
+//! The client's side of a call: begin, wait or poll, finish.
+
+use core::ptr::null_mut;
+
+use super::threads::Thread;
+use super::{Runtime, Slot, bad_input};
+use crate::call::{CallSlot, Payload};
+use crate::event::EventKind;
+use crate::handle::{CallHandle, Named};
+use crate::hresult::Hresult;
+use crate::port::{Port, Side, WaitPoint};
+use crate::request::Request;
+use crate::stack::{Head, Marker};
+use crate::state::{Phase, Refused, State};
+use crate::storage::Storage;
+use crate::time::{Deadline, Timeout};
+
+/// What a call is begun with.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct CallOptions {
+    pub(crate) host: *mut (),
+    pub(crate) context: *mut (),
+    pub(crate) timeout: Timeout,
+    pub(crate) always_slot: bool,
+}
+
+impl CallOptions {
+    /// No record, no wake context, no timeout.
+    pub const fn new() -> Self {
+        Self { host: null_mut(), context: null_mut(), timeout: Timeout::INFINITE, always_slot: false }
+    }
+
+    /// The host's record of the call, handed to whichever side comes to own it. The library never looks behind the pointer.
+    pub const fn host(mut self, host: *mut ()) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// The call's own timeout: once it is over, the call is cancelled as soon as somebody looks.
+    pub const fn timeout(mut self, timeout: Timeout) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Takes a slot also while the thread is disabled, for hosts that must be able to cancel the call themselves (message
+    /// filters). Others still get `CO_E_CANCEL_DISABLED`.
+    pub const fn always_slot(mut self) -> Self {
+        self.always_slot = true;
+        self
+    }
+
+    /// A wake context of the host's (an event, a task): the port's `wake` gets it whenever the polling client has something
+    /// new to look at.
+    ///
+    /// # Safety
+    ///
+    /// It is one that the port understands, and valid until the port's `retire` was called with it.
+    pub const unsafe fn context(mut self, context: *mut ()) -> Self {
+        self.context = context;
+        self
+    }
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A call that has begun.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "every call that has begun must be finished"]
+pub struct Begun {
+    /// Its handle. Valid in every case.
+    pub call: CallHandle,
+    /// `Err` with the reason why it took no slot and cannot be cancelled: `CO_E_CANCEL_DISABLED` (the thread is disabled),
+    /// `E_OUTOFMEMORY` (no slot free). The host carries on with a wait of its own.
+    pub cancellable: Result<(), Hresult>,
+}
+
+/// How a call came to its end, for its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The reply is there. The client owns the record.
+    Completed,
+    /// The server's side failed with this code. The client owns the record.
+    Failed(Hresult),
+    /// The call was cancelled. The client must never look at the record again: the server's side disposes of it.
+    Canceled,
+}
+
+/// What a polling client may do next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Poll {
+    /// Go on waiting, for this many milliseconds at most before it polls again; `None`: until it is woken.
+    Pending(Option<u32>),
+    /// The call has ended.
+    Ended(Outcome),
+}
+
+impl<P: Port, S: Storage> Runtime<P, S> {
+    /// Begins a call on top of the calling thread's stack, before it is handed to its server.
+    ///
+    /// An enabled thread's call takes a slot: two read-modify-writes from here to `finish` when nobody else interferes. A
+    /// disabled thread's takes none and costs none, but hides outer calls from cancellers: they get `CO_E_CANCEL_DISABLED`.
+    /// With no slot free the call is a barrier: cancellers get `E_NOINTERFACE`.
+    ///
+    /// Lock-free. Not from interrupt handlers.
+    pub fn begin(&self, options: CallOptions) -> Begun {
+        let untracked = Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) };
+        let Some(thread) = self.attach() else { return untracked };
+        let (_, slot_of_thread) = thread;
+        let outer = slot_of_thread.top();
+        let enabled = slot_of_thread.enabled() != 0;
+        if !enabled && !options.always_slot {
+            return mark(thread, outer, Marker::Disabled, Hresult::CO_E_CANCEL_DISABLED).unwrap_or(untracked);
+        }
+        let Some(((index, slot), state)) = self.take(thread) else {
+            return mark(thread, outer, Marker::Barrier, Hresult::E_OUTOFMEMORY).unwrap_or(untracked);
+        };
+        let call = self.publish((index, slot), state.publish_call(true, !enabled), options, outer);
+        slot_of_thread.set_top(Head::of_slot(index));
+        Begun { call, cancellable: Ok(()) }
+    }
+
+    /// Begins a call that belongs to no thread: it is found through its handle or object only, and may be finished by any thread.
+    /// Always cancellable. `Err`-free like [`begin`](Self::begin).
+    ///
+    /// Lock-free. Also from interrupt handlers.
+    pub fn begin_async(&self, options: CallOptions) -> Begun {
+        match self.claim() {
+            None => Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) },
+            Some((slot, state)) => {
+                let call = self.publish(slot, state.publish_call(true, false), options, Head::UNLINKED);
+                Begun { call, cancellable: Ok(()) }
+            }
+        }
+    }
+
+    /// Whether the handle names a call whose client has not finished it. An asynchronous call object begins no second call
+    /// while this is so.
+    pub fn is_unfinished(&self, call: CallHandle) -> bool {
+        self.named(call).is_ok_and(|((_, slot), generation)| slot.state().of(generation).is_ok_and(State::has_client))
+    }
+
+    /// The thread's home slot if it is vacant, else a shared one.
+    fn take<'r>(&'r self, (index, thread): Thread<'r>) -> Option<(Slot<'r>, State)> {
+        if let Some(home) = thread.home() {
+            let state = home.state();
+            if state.phase() == Phase::Vacant {
+                return Some(((self.storage.calls().len() as u32 + index, home), state));
+            }
+        }
+        self.claim()
+    }
+
+    pub(crate) fn publish(
+        &self,
+        (index, slot): Slot<'_>,
+        state: State,
+        options: CallOptions,
+        outer: Head,
+    ) -> CallHandle {
+        let (host, context) = (options.host, options.context);
+        let payload = |request| Payload { host, context, request, outer };
+        if options.timeout == Timeout::INFINITE {
+            slot.publish(state, payload(Request::own(Deadline::NEVER)));
+        } else {
+            let now = self.now();
+            let deadline = Deadline::after(now, options.timeout);
+            slot.publish(state, payload(Request::own(deadline)));
+            self.arm(deadline, now);
+        }
+        let call = CallHandle::of_slot(index, state.generation());
+        self.event(EventKind::Begun, call);
+        call
+    }
+
+    /// How the call stands, for its client. Expires its deadline if that is due. If the call was begun with a wake context,
+    /// the next change wakes it.
+    ///
+    /// Lock-free, never waits.
+    ///
+    /// # Errors
+    ///
+    /// `E_INVALIDARG`: a stale or forged handle. `CO_E_CANCEL_DISABLED`, `E_OUTOFMEMORY`: it took no slot; there is nothing to poll.
+    pub fn poll(&self, call: CallHandle) -> Result<Poll, Hresult> {
+        let (slot, generation) = self.named(call).map_err(no_slot)?;
+        let announce = !slot.1.context().is_null();
+        Ok(match self.look(slot, generation, announce)? {
+            Look::Ended(outcome) => Poll::Ended(outcome),
+            Look::Pending { remaining, .. } => Poll::Pending(remaining),
+        })
+    }
+
+    /// Blocks until the call has ended.
+    ///
+    /// Wakes up only for what concerns this call. Not where nothing can block.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll); `E_NOTIMPL`: the port cannot wait here.
+    pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
+        let (slot, generation) = self.named(call).map_err(no_slot)?;
+        slot.1.state().of(generation).map_err(bad_input)?;
+        if let Some(outcome) = ended(slot.1) {
+            return Ok(outcome);
+        }
+        let waiter = self.waiter().ok_or(Hresult::E_NOTIMPL)?;
+        if slot.1.context().is_null() && !waiter.is_null() {
+            slot.1.set_context(waiter);
+        }
+        loop {
+            match self.look(slot, generation, true)? {
+                Look::Ended(outcome) => return Ok(outcome),
+                Look::Pending { value, remaining } => {
+                    let point = WaitPoint { word: slot.1.word(), value, side: Side::Client, context: slot.1.context() };
+                    self.port.wait(point, remaining);
+                }
+            }
+        }
+    }
+
+    /// The calling thread's wake context, if it may block.
+    pub(crate) fn waiter(&self) -> Option<*mut ()> {
+        if self.port.in_interrupt() { None } else { self.port.waiter() }
+    }
+
+    fn look(&self, slot: Slot<'_>, generation: u32, announce: bool) -> Result<Look, Hresult> {
+        loop {
+            let state = slot.1.state().of(generation).map_err(bad_input)?;
+            if let Some(outcome) = ended(slot.1) {
+                return Ok(Look::Ended(outcome));
+            }
+            let mut value = state.bits();
+            if announce {
+                // announced first, then the deadline is read: a canceller that changes it afterwards finds the bit
+                match slot.1.transition(|state| state.of(generation)?.client_waits().map(|next| (next, next))) {
+                    Ok(passed) => value = passed.out.bits(),
+                    Err(Refused::Phase(_)) => continue,
+                    Err(refused) => return Err(bad_input(refused)),
+                }
+            }
+            let remaining = self.remaining(slot.1.request().deadline());
+            if remaining != Some(0) {
+                return Ok(Look::Pending { value, remaining });
+            }
+            self.expire(slot, generation);
+        }
+    }
+
+    /// The client is done with the call, which leaves its thread's stack. If it is still pending, the client gives it up: it is
+    /// cancelled, as by a canceller with timeout 0. Every call that has begun must be finished, on the thread that
+    /// began it (an asynchronous one: on any).
+    ///
+    /// Lock-free, never waits. Not from interrupt handlers, but for asynchronous calls.
+    ///
+    /// # Errors
+    ///
+    /// `E_INVALIDARG`: stale or forged, or not one of this thread's.
+    pub fn finish(&self, call: CallHandle) -> Result<Outcome, Hresult> {
+        let (slot, generation) = match self.named(call) {
+            Ok(named) => named,
+            Err(Named::Untracked) => return Ok(Outcome::Completed),
+            Err(Named::Marker { depth, below, .. }) => return self.unmark(depth, below),
+            Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
+        };
+        slot.1.state().of(generation).map_err(bad_input)?;
+        if !self.unlink(slot) {
+            return Err(Hresult::E_INVALIDARG);
+        }
+        let passed = slot
+            .1
+            .transition(|state| {
+                let step = state.of(generation)?.finish()?;
+                Ok::<_, Refused>((step.next, step))
+            })
+            .map_err(bad_input)?;
+        let step = passed.out;
+        self.event(EventKind::Finished, call);
+        self.wake(slot, generation, step.wakes);
+        if step.unpin_after {
+            self.unpin(slot);
+        }
+        self.clear_up(slot.0, passed.left);
+        Ok(match step.phase {
+            Phase::Completed => Outcome::Completed,
+            Phase::Failed => Outcome::Failed(Hresult(passed.result as i32)),
+            _ => Outcome::Canceled,
+        })
+    }
+
+    /// Takes the call off the calling thread's stack, from wherever it stands; `false` if it belongs to another thread's.
+    pub(crate) fn unlink(&self, (index, slot): Slot<'_>) -> bool {
+        let outer = slot.outer();
+        if outer == Head::UNLINKED {
+            return true;
+        }
+        let Some((_, thread)) = self.current() else { return false };
+        let mut head = thread.top();
+        if head.slot() == Some(index) {
+            thread.set_top(head.unlink(outer));
+            return true;
+        }
+        while let Some(above) = head.slot().and_then(|above| self.slot(above)) {
+            head = above.outer();
+            if head.slot() == Some(index) {
+                above.set_outer(head.unlink(outer));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes a marker off the calling thread's stack.
+    fn unmark(&self, depth: u32, below: Marker) -> Result<Outcome, Hresult> {
+        let (_, thread) = self.current().ok_or(Hresult::E_INVALIDARG)?;
+        let head = thread.top();
+        if let Some(popped) = head.pop(below) {
+            if head.depth() == depth {
+                thread.set_top(popped);
+                return Ok(Outcome::Completed);
+            }
+        }
+        // out of order: it stands below calls that took slots
+        let mut head = head;
+        while let Some(above) = head.slot().and_then(|above| self.slot(above)) {
+            head = above.outer();
+            if head.depth() >= depth {
+                if let Some(popped) = head.pop(below) {
+                    above.set_outer(popped);
+                    return Ok(Outcome::Completed);
+                }
+            }
+        }
+        Err(Hresult::E_INVALIDARG)
+    }
+}
+
+enum Look {
+    Pending { value: u32, remaining: Option<u32> },
+    Ended(Outcome),
+}
+
+/// The outcome of a call that is no longer pending.
+fn ended(slot: &CallSlot) -> Option<Outcome> {
+    match slot.state().phase() {
+        Phase::Completed => Some(Outcome::Completed),
+        Phase::Failed => Some(Outcome::Failed(Hresult(slot.result() as i32))),
+        Phase::Canceled => Some(Outcome::Canceled),
+        _ => None,
+    }
+}
+
+fn mark(thread: Thread<'_>, outer: Head, marker: Marker, why: Hresult) -> Option<Begun> {
+    let head = outer.push(marker)?;
+    thread.1.set_top(head);
+    let below = outer.marker().unwrap_or(Marker::Disabled);
+    Some(Begun { call: CallHandle::of_marker(head.depth(), marker, below), cancellable: Err(why) })
+}
+
+/// Why there is nothing to poll or to wait on.
+pub(crate) fn no_slot(named: Named) -> Hresult {
+    match named {
+        Named::Slot { .. } => Hresult::E_INVALIDARG,
+        Named::Marker { kind: Marker::Disabled, .. } => Hresult::CO_E_CANCEL_DISABLED,
+        Named::Marker { kind: Marker::Barrier, .. } | Named::Untracked => Hresult::E_OUTOFMEMORY,
+    }
+}

@@ -1,0 +1,114 @@
+//! Looking at all calls at once, and giving the storage back.
+
+use super::Runtime;
+use crate::handle::CallHandle;
+use crate::hresult::Hresult;
+use crate::port::Port;
+use crate::state::Phase;
+use crate::storage::Storage;
+
+/// One call, as it was when the snapshot came to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallInfo {
+    /// Its handle.
+    pub call: CallHandle,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// The thread that has it out, if one has.
+    pub thread: Option<u32>,
+    /// How many keep its slot.
+    pub pins: u32,
+    /// Somebody asked to cancel it, or its deadline passed.
+    pub requested: bool,
+    /// Its client has not finished it.
+    pub client: bool,
+    /// Its server's side still owes the completion: once canceled, an orphan that is still out.
+    pub server: bool,
+    /// A thread is serving it now.
+    pub serving: bool,
+    /// Only the host may cancel it.
+    pub disabled: bool,
+    /// Milliseconds to its deadline, `None` for never.
+    pub remaining: Option<u32>,
+}
+
+impl<P: Port, S: Storage> Runtime<P, S> {
+    /// All slots in use, one after the other. Others go on meanwhile, so this is no instant of the whole. Lock-free.
+    pub fn calls(&self) -> impl Iterator<Item = CallInfo> {
+        let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
+        (0..slots).filter_map(|index| {
+            let slot = self.slot(index)?;
+            let state = slot.state();
+            if !state.is_published() {
+                return None;
+            }
+            Some(CallInfo {
+                call: CallHandle::of_slot(index, state.generation()),
+                phase: state.phase(),
+                thread: self.thread_of(index),
+                pins: state.pins(),
+                requested: state.is_requested(),
+                client: state.has_client(),
+                server: state.owes_completion(),
+                serving: state.is_serving(),
+                disabled: state.is_disabled(),
+                remaining: self.remaining(slot.request().deadline()),
+            })
+        })
+    }
+
+    /// The first `N` slots in use, and how many there are in all: for a report from a place that cannot allocate.
+    pub fn snapshot<const N: usize>(&self) -> (heapless::Vec<CallInfo, N>, usize) {
+        let mut first = heapless::Vec::new();
+        let mut all = 0;
+        for call in self.calls() {
+            let _ = first.push(call);
+            all += 1;
+        }
+        (first, all)
+    }
+
+    /// Whose stack the slot is on. Other threads' stacks change while we walk them, so the walk is bounded.
+    fn thread_of(&self, index: u32) -> Option<u32> {
+        const DEEPEST: usize = 64;
+        let threads = self.storage.threads();
+        if let Some(home) = (index as usize).checked_sub(self.storage.calls().len()) {
+            return threads.get(home).map(|thread| thread.id()).filter(|id| *id != 0);
+        }
+        let has_it_out = |head: crate::stack::Head| {
+            let mut next = head.slot();
+            (0..DEEPEST).any(|_| {
+                let Some(slot) = next.and_then(|next| self.slot(next)) else { return false };
+                let found = next == Some(index);
+                next = slot.outer().slot();
+                found
+            })
+        };
+        threads.iter().find(|thread| thread.id() != 0 && has_it_out(thread.top())).map(|thread| thread.id())
+    }
+
+    /// How many threads are attached.
+    pub fn threads(&self) -> usize {
+        self.storage.threads().iter().filter(|thread| thread.id() != 0).count()
+    }
+
+    /// Ends the runtime, so that its storage can be given back: the calling thread is detached.
+    ///
+    /// The host sees to it that no other thread is inside an operation, or begins one, from here on.
+    ///
+    /// # Errors
+    ///
+    /// `E_ACCESSDENIED`, and nothing changed: a slot is in use (a call, an orphan that its server still holds, an object somebody
+    /// refers to), or another thread is attached.
+    pub fn deinit(&self) -> Result<(), Hresult> {
+        let own = self.current().map_or(0, |(_, thread)| thread.id());
+        let attached = self.storage.threads().iter().any(|thread| thread.id() != 0 && thread.id() != own);
+        let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
+        let in_use = (0..slots).any(|index| self.slot(index).is_some_and(|slot| slot.state().phase() != Phase::Vacant));
+        if attached || in_use {
+            return Err(Hresult::E_ACCESSDENIED);
+        }
+        self.thread_exit();
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! The server's side of a call: serve, enter and leave, complete or abandon, test.
+
+use super::{Runtime, Slot, bad_input};
+use crate::event::EventKind;
+use crate::handle::{CallHandle, Named};
+use crate::hresult::Hresult;
+use crate::port::Port;
+use crate::runtime::client::{Begun, CallOptions};
+use crate::stack::{Head, Marker};
+use crate::state::{Entry, Phase, Refused, State};
+use crate::storage::Storage;
+
+/// What became of the server's reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "an orphaned record has to be disposed of"]
+pub enum Reply {
+    /// The client gets it and owns the record.
+    Delivered,
+    /// The client was released before: this side now owns the record, which is handed back here.
+    Orphaned(*mut ()),
+}
+
+/// Why a call is not to be run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "an orphaned record has to be disposed of"]
+pub enum Refusal {
+    /// It was cancelled before. This is its completion: do not complete it again; this side owns the record.
+    Canceled(*mut ()),
+    /// `E_INVALIDARG`: a stale or forged handle. `E_UNEXPECTED`: it is being served already, or was completed.
+    BadInput(Hresult),
+}
+
+impl<P: Port, S: Storage> Runtime<P, S> {
+    /// Registers a call whose client is elsewhere (another process, another board): the server's side only. It ends with
+    /// [`complete`](Self::complete). The transport cancels it through its handle.
+    ///
+    /// Lock-free. Also from interrupt handlers.
+    pub fn serve(&self, options: CallOptions) -> Begun {
+        match self.claim() {
+            None => Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) },
+            Some((slot, state)) => {
+                let call = self.publish(slot, state.publish_call(false, false), options, Head::UNLINKED);
+                Begun { call, cancellable: Ok(()) }
+            }
+        }
+    }
+
+    /// The server's thread comes to a call: says whether to run it at all, and makes it the calling thread's innermost served
+    /// call. Returns the frame to [`leave`](Self::leave): the call's handle, or that of a frame of its own where the call
+    /// took no slot. Such calls are always admitted.
+    ///
+    /// Lock-free. Not from interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refusal`].
+    pub fn enter(&self, call: CallHandle) -> Result<CallHandle, Refusal> {
+        let (slot, generation) = match self.named(call) {
+            Ok(named) => named,
+            Err(Named::Slot { .. }) => return Err(Refusal::BadInput(Hresult::E_INVALIDARG)),
+            Err(Named::Marker { .. } | Named::Untracked) => return Ok(self.enter_untracked()),
+        };
+        let passed = slot
+            .1
+            .transition(|state| match state.of(generation)?.enter()? {
+                Entry::Admitted(next) => Ok((next, None)),
+                Entry::Refused(step) => Ok((step.next, Some(step))),
+            })
+            .map_err(|refused| Refusal::BadInput(bad_input(refused)))?;
+        let Some(step) = passed.out else {
+            self.event(EventKind::Entered, call);
+            let is_async = slot.1.state().has_client() && slot.1.outer() == Head::UNLINKED;
+            self.push_serving(slot, is_async);
+            return Ok(call);
+        };
+        self.event(EventKind::Orphaned, call);
+        self.wake(slot, generation, step.wakes);
+        if step.unpin_after {
+            self.unpin(slot);
+        }
+        self.clear_up(slot.0, passed.left);
+        Err(Refusal::Canceled(passed.host))
+    }
+
+    /// A frame for a call that took no slot, so that testing answers as for any call; without a free slot, only a marker.
+    fn enter_untracked(&self) -> CallHandle {
+        if let Some((slot, state)) = self.claim() {
+            let frame = self.publish_frame(slot, state);
+            self.push_serving(slot, false);
+            return frame;
+        }
+        if let Some((_, thread)) = self.attach() {
+            let head = thread.serving();
+            if let Some(marked) = head.push(Marker::Barrier) {
+                thread.set_serving(marked);
+                return CallHandle::of_marker(marked.depth(), Marker::Barrier, Marker::Barrier);
+            }
+        }
+        CallHandle::UNTRACKED
+    }
+
+    fn publish_frame(&self, slot: Slot<'_>, state: State) -> CallHandle {
+        let state = state.publish_frame();
+        self.publish(slot, state, CallOptions::new(), Head::UNLINKED)
+    }
+
+    fn push_serving(&self, (index, slot): Slot<'_>, is_async: bool) {
+        match self.attach() {
+            None => slot.set_serving(Head::UNLINKED),
+            Some((_, thread)) => {
+                slot.set_serving(thread.serving());
+                #[cfg(feature = "com")]
+                self.push_context(slot, thread, is_async);
+                #[cfg(not(feature = "com"))]
+                let _ = is_async;
+                thread.set_serving(Head::of_slot(index));
+            }
+        }
+    }
+
+    /// Undoes the calling thread's innermost [`enter`](Self::enter); what it served before is current again. Before or after
+    /// [`complete`](Self::complete).
+    ///
+    /// Lock-free. Not from interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// `E_UNEXPECTED`: not this thread's innermost. `E_INVALIDARG`: stale or forged.
+    pub fn leave(&self, frame: CallHandle) -> Result<(), Hresult> {
+        let ((index, slot), generation) = match self.named(frame) {
+            Ok(named) => named,
+            Err(Named::Untracked) => return Ok(()),
+            Err(Named::Marker { depth, .. }) => {
+                let (_, thread) = self.current().ok_or(Hresult::E_UNEXPECTED)?;
+                let head = thread.serving();
+                let popped = head.pop(Marker::Barrier).filter(|_| head.depth() == depth);
+                thread.set_serving(popped.ok_or(Hresult::E_UNEXPECTED)?);
+                return Ok(());
+            }
+            Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
+        };
+        let state = slot.state().of(generation).map_err(bad_input)?;
+        match self.current() {
+            Some((_, thread)) if thread.serving() == Head::of_slot(index) => {
+                #[cfg(feature = "com")]
+                self.pop_context(slot, thread);
+                thread.set_serving(slot.serving());
+            }
+            // its thread got no slot when it entered
+            _ if state.is_serving() && slot.serving() == Head::UNLINKED => {}
+            _ => return Err(Hresult::E_UNEXPECTED),
+        }
+        self.event(EventKind::Left, frame);
+        self.leave_slot((index, slot));
+        Ok(())
+    }
+
+    pub(crate) fn leave_slot(&self, (index, slot): Slot<'_>) {
+        if let Ok(passed) = slot.transition(|state| state.leave().map(|next| (next, ()))) {
+            self.clear_up(index, passed.left);
+        }
+    }
+
+    /// The server's side is done: the reply stands in the host's record. Tells whose the record is now.
+    ///
+    /// Lock-free, at most one wake for each side that waits. Also from interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// `E_INVALIDARG`: stale or forged. `E_UNEXPECTED`: the server's side was done already.
+    pub fn complete(&self, call: CallHandle) -> Result<Reply, Hresult> {
+        self.end(call, Phase::Completed, Hresult::S_OK)
+    }
+
+    /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
+    /// `E_FAIL` if that is no failure code. Tells whose the record is now.
+    ///
+    /// Progress, callers and errors as [`complete`](Self::complete).
+    ///
+    /// # Errors
+    ///
+    /// As [`complete`](Self::complete).
+    pub fn abandon(&self, call: CallHandle, failure: Hresult) -> Result<Reply, Hresult> {
+        let failure = if failure.is_err() { failure } else { Hresult::E_FAIL };
+        self.end(call, Phase::Failed, failure)
+    }
+
+    fn end(&self, call: CallHandle, to: Phase, failure: Hresult) -> Result<Reply, Hresult> {
+        let (slot, generation) = match self.named(call) {
+            Ok(named) => named,
+            Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
+            // never cancelled, so always delivered
+            Err(Named::Marker { .. } | Named::Untracked) => return Ok(Reply::Delivered),
+        };
+        if failure.is_err() && slot.1.state().of(generation).is_ok_and(State::owes_completion) {
+            slot.1.set_result(failure.0 as u32);
+        }
+        let passed = slot
+            .1
+            .transition(|state| {
+                let step = state.of(generation)?.complete(to)?;
+                Ok::<_, Refused>((step.next, step))
+            })
+            .map_err(bad_input)?;
+        let step = passed.out;
+        let orphaned = step.phase == Phase::Canceled;
+        self.event(
+            match step.phase {
+                Phase::Completed => EventKind::Completed,
+                Phase::Failed => EventKind::Failed,
+                _ => EventKind::Orphaned,
+            },
+            call,
+        );
+        self.wake(slot, generation, step.wakes);
+        if step.unpin_after {
+            self.unpin(slot);
+        }
+        self.clear_up(slot.0, passed.left);
+        Ok(if orphaned { Reply::Orphaned(passed.host) } else { Reply::Delivered })
+    }
+
+    /// Whether the client of the call that this thread is serving has asked to cancel it: `RPC_S_CALLPENDING` (a failure code,
+    /// in spite of its name) while nobody has, `RPC_E_CALL_CANCELED` once somebody has, `RPC_E_CALL_COMPLETE` if no call is
+    /// being served, or an asynchronous one.
+    ///
+    /// Wait-free: loads only, never the clock. From interrupt handlers it answers for the thread that was interrupted, if the port's
+    /// thread-local storage does.
+    pub fn test(&self) -> Hresult {
+        let Some((_, thread)) = self.current() else { return Hresult::RPC_E_CALL_COMPLETE };
+        let serving = thread.serving();
+        if serving.marker().is_some() {
+            return Hresult::RPC_S_CALLPENDING;
+        }
+        match serving.slot().and_then(|index| self.slot(index)) {
+            Some(slot) if !(slot.outer() == Head::UNLINKED && slot.state().has_client()) => tested(slot.state()),
+            _ => Hresult::RPC_E_CALL_COMPLETE,
+        }
+    }
+
+    /// The same for a call by its handle, from anywhere. `E_INVALIDARG`: stale or forged.
+    ///
+    /// Wait-free. Also from interrupt handlers.
+    pub fn test_call(&self, call: CallHandle) -> Hresult {
+        match self.named(call) {
+            Ok(((_, slot), generation)) => match slot.state().of(generation) {
+                Ok(state) => tested(state),
+                Err(refused) => bad_input(refused),
+            },
+            Err(Named::Slot { .. }) => Hresult::E_INVALIDARG,
+            Err(Named::Marker { .. } | Named::Untracked) => Hresult::RPC_S_CALLPENDING,
+        }
+    }
+}
+
+/// What testing a call answers.
+pub(crate) const fn tested(state: State) -> Hresult {
+    if state.is_requested() { Hresult::RPC_E_CALL_CANCELED } else { Hresult::RPC_S_CALLPENDING }
+}

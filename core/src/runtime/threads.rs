@@ -1,0 +1,185 @@
+//! What a thread does with its own slot: attach, enable and disable, exit. And finding another thread's.
+
+use super::{Runtime, Slot};
+use crate::event::EventKind;
+use crate::handle::CallHandle;
+use crate::hresult::Hresult;
+use crate::index::Index;
+use crate::port::Port;
+use crate::stack::Head;
+use crate::state::{Phase, Refused};
+use crate::storage::Storage;
+use crate::sync::Ordering::Relaxed;
+use crate::thread::{MAX_ENABLED, ThreadSlot};
+
+/// A thread slot with its index.
+pub(crate) type Thread<'r> = (u32, &'r ThreadSlot);
+
+impl<P: Port, S: Storage> Runtime<P, S> {
+    /// The calling thread's slot, if it has one. One load where the port has thread-local storage.
+    pub(crate) fn current(&self) -> Option<Thread<'_>> {
+        match self.port.local() {
+            Some(local) => {
+                let index = local.checked_sub(1)?;
+                Some((index, self.storage.threads().get(index as usize)?))
+            }
+            None => match self.port.thread_id() {
+                0 => None,
+                id => self.find_thread(id),
+            },
+        }
+    }
+
+    /// The calling thread's slot; takes one if it has none. `None`: the table is full, or this is no thread.
+    pub(crate) fn attach(&self) -> Option<Thread<'_>> {
+        match self.current() {
+            Some(thread) => Some(thread),
+            None => self.attach_anew(),
+        }
+    }
+
+    #[cold]
+    fn attach_anew(&self) -> Option<Thread<'_>> {
+        if self.port.in_interrupt() {
+            return None;
+        }
+        let id = self.port.thread_id();
+        if id == 0 {
+            return None;
+        }
+        if let Some(dead) = self.find_thread(id) {
+            // ids are unique among living threads: whoever had it is gone without an exit
+            self.exit_thread(dead, id);
+        }
+        let threads = self.storage.threads();
+        // Relaxed: a hint
+        let start = self.shared.free_thread.load(Relaxed) as usize;
+        let (before, from) = threads.split_at_checked(start).unwrap_or((&[], threads));
+        let start = threads.len() - from.len();
+        let (index, thread) = (start..).zip(from).chain((0..).zip(before)).find(|(_, thread)| thread.claim(id))?;
+        let index = index as u32;
+        // Relaxed: a hint
+        self.shared.free_thread.store(index + 1, Relaxed);
+        self.index().insert(id, index);
+        self.port.set_local(index + 1);
+        Some((index, thread))
+    }
+
+    fn index(&self) -> Index<'_> {
+        Index { cells: self.storage.index(), threads: self.storage.threads() }
+    }
+
+    /// The slot of the thread `id`, which is not 0. It may end at any moment: check the id again after a pin.
+    pub(crate) fn find_thread(&self, id: u32) -> Option<Thread<'_>> {
+        if self.storage.index().is_empty() {
+            return (0..).zip(self.storage.threads()).find(|(_, thread)| thread.id() == id);
+        }
+        self.index().find(id)
+    }
+
+    /// Enables call cancellation on the calling thread, once more than before. Calls that begin from now on can be cancelled;
+    /// those already pending are not touched.
+    ///
+    /// Not from interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// `E_OUTOFMEMORY`: no slot for another thread. `E_FAIL`: enabled 65,535 times already. Nothing changed in both cases.
+    pub fn enable(&self) -> Result<(), Hresult> {
+        let (_, thread) = self.attach().ok_or(Hresult::E_OUTOFMEMORY)?;
+        let count = thread.enabled();
+        if count == MAX_ENABLED {
+            return Err(Hresult::E_FAIL);
+        }
+        thread.set_enabled(count + 1);
+        Ok(())
+    }
+
+    /// Undoes one [`enable`](Self::enable) of the calling thread. `Ok` also while it stays enabled because of nesting.
+    ///
+    /// Not from interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// `CO_E_CANCEL_DISABLED`: there is no enable to undo.
+    pub fn disable(&self) -> Result<(), Hresult> {
+        let (_, thread) = self.current().ok_or(Hresult::CO_E_CANCEL_DISABLED)?;
+        let count = thread.enabled().checked_sub(1).ok_or(Hresult::CO_E_CANCEL_DISABLED)?;
+        thread.set_enabled(count);
+        Ok(())
+    }
+
+    /// Ends everything that the calling thread still has registered and gives its slot back. Its pending calls are given up as by
+    /// [`finish`](Self::finish); calls that it is serving fail with `RPC_E_SERVER_DIED`; custom cancel objects are released. A
+    /// record that nobody is left to own goes to [`Port::orphaned`]. A thread that was never attached: nothing happens.
+    ///
+    /// Hosts call it when a thread ends (the POSIX port does by itself). Waits for nobody. Not from interrupt handlers.
+    pub fn thread_exit(&self) {
+        if let Some(thread) = self.current() {
+            let id = thread.1.id();
+            self.exit_thread(thread, id);
+            self.port.set_local(0);
+        }
+    }
+
+    fn exit_thread(&self, (index, thread): Thread<'_>, id: u32) {
+        thread.set_enabled(0);
+        while let Some(call) = thread.top().slot() {
+            let Some(slot) = self.slot(call) else { break };
+            thread.set_top(slot.outer());
+            self.drop_client((call, slot));
+        }
+        thread.set_top(Head::EMPTY);
+        while let Some(call) = thread.serving().slot() {
+            let Some(slot) = self.slot(call) else { break };
+            thread.set_serving(slot.serving());
+            self.drop_serving((call, slot));
+        }
+        thread.set_serving(Head::EMPTY);
+        #[cfg(feature = "com")]
+        thread.set_context(core::ptr::null_mut());
+        if !self.storage.index().is_empty() {
+            self.index().remove(id, index);
+        }
+        thread.release();
+        // Relaxed: a hint
+        self.shared.free_thread.store(index, Relaxed);
+    }
+
+    /// The client's thread has ended: its call or its registration goes.
+    fn drop_client(&self, (index, slot): Slot<'_>) {
+        if slot.state().phase() == Phase::Custom {
+            return self.unpin((index, slot));
+        }
+        let generation = slot.state().generation();
+        let Ok(passed) = slot.transition(|state| {
+            let step = state.finish()?;
+            Ok::<_, Refused>((step.next, step))
+        }) else {
+            return;
+        };
+        let step = passed.out;
+        let handle = CallHandle::of_slot(index, generation);
+        self.event(EventKind::Finished, handle);
+        self.wake((index, slot), generation, step.wakes);
+        if step.unpin_after {
+            self.unpin((index, slot));
+        }
+        self.clear_up(index, passed.left);
+        if step.phase != Phase::Canceled {
+            self.port.orphaned(passed.host);
+        }
+    }
+
+    /// The serving thread has ended: the call fails, unless it was completed before.
+    fn drop_serving(&self, (index, slot): Slot<'_>) {
+        let state = slot.state();
+        if state.owes_completion() {
+            let call = CallHandle::of_slot(index, state.generation());
+            if let Ok(super::server::Reply::Orphaned(host)) = self.abandon(call, Hresult::RPC_E_SERVER_DIED) {
+                self.port.orphaned(host);
+            }
+        }
+        self.leave_slot((index, slot));
+    }
+}

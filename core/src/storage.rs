@@ -1,0 +1,111 @@
+//! Where the tables live: arrays of a fixed size in a `static`, or a caller's buffer.
+
+use crate::call::CallSlot;
+use crate::handle;
+use crate::index::{self, IndexCell};
+use crate::stack;
+use crate::thread::ThreadSlot;
+
+/// The tables of a runtime. Implemented by [`Fixed`] and [`Borrowed`].
+pub trait Storage: Sync + sealed::Sealed {
+    /// The shared call slots: the capacity.
+    fn calls(&self) -> &[CallSlot];
+    /// The thread slots, each with a home call slot on hosts.
+    fn threads(&self) -> &[ThreadSlot];
+    /// Two cells for each thread, or none for a linear scan.
+    fn index(&self) -> &[IndexCell];
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Whether tables of this size can be named by handles, stack heads and index cells of this target.
+#[must_use]
+pub const fn is_valid_capacity(calls: usize, threads: usize, cells: usize) -> bool {
+    let slots = calls.saturating_add(threads);
+    slots <= handle::MAX_INDEX
+        && slots <= stack::MAX_INDEX as usize
+        && threads <= index::MAX_THREADS
+        && (cells == 0 || cells >= threads.saturating_mul(2))
+}
+
+/// Tables in place. `CELLS` is 0 (a linear scan: right for 16 threads and fewer) or at least twice `THREADS`.
+#[derive(Debug)]
+pub struct Fixed<const CALLS: usize, const THREADS: usize, const CELLS: usize = 0> {
+    calls: [CallSlot; CALLS],
+    threads: [ThreadSlot; THREADS],
+    index: [IndexCell; CELLS],
+}
+
+impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Fixed<CALLS, THREADS, CELLS> {
+    /// Empty tables. A capacity that the target's handles cannot name does not compile.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(is_valid_capacity(CALLS, THREADS, CELLS), "too many slots for this target, or too few index cells") }
+        Self {
+            calls: [const { CallSlot::new() }; CALLS],
+            threads: [const { ThreadSlot::new() }; THREADS],
+            index: [const { IndexCell::new() }; CELLS],
+        }
+    }
+
+    /// Empty tables.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self {
+            calls: core::array::from_fn(|_| CallSlot::new()),
+            threads: core::array::from_fn(|_| ThreadSlot::new()),
+            index: core::array::from_fn(|_| IndexCell::new()),
+        }
+    }
+}
+
+impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> sealed::Sealed for Fixed<CALLS, THREADS, CELLS> {}
+
+impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Storage for Fixed<CALLS, THREADS, CELLS> {
+    fn calls(&self) -> &[CallSlot] {
+        &self.calls
+    }
+    fn threads(&self) -> &[ThreadSlot] {
+        &self.threads
+    }
+    fn index(&self) -> &[IndexCell] {
+        &self.index
+    }
+}
+
+/// Tables in memory that somebody else supplied.
+#[derive(Debug)]
+pub struct Borrowed<'a> {
+    calls: &'a [CallSlot],
+    threads: &'a [ThreadSlot],
+    index: &'a [IndexCell],
+}
+
+impl<'a> Borrowed<'a> {
+    /// Uses these tables; `None` if their sizes are not valid (see [`is_valid_capacity`]).
+    #[must_use]
+    pub const fn new(calls: &'a [CallSlot], threads: &'a [ThreadSlot], index: &'a [IndexCell]) -> Option<Self> {
+        if is_valid_capacity(calls.len(), threads.len(), index.len()) {
+            Some(Self { calls, threads, index })
+        } else {
+            None
+        }
+    }
+}
+
+impl sealed::Sealed for Borrowed<'_> {}
+
+impl Storage for Borrowed<'_> {
+    fn calls(&self) -> &[CallSlot] {
+        self.calls
+    }
+    fn threads(&self) -> &[ThreadSlot] {
+        self.threads
+    }
+    fn index(&self) -> &[IndexCell] {
+        self.index
+    }
+}
