@@ -1,0 +1,50 @@
+//! The C library, built for release, and how programs are linked with it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use crate::log::Log;
+use crate::project::Project;
+
+/// What the library needs of the system.
+const SYSTEM: [&str; 3] = ["-pthread", "-ldl", "-lm"];
+
+/// The two forms of the library.
+pub struct Library {
+    /// libcocancel.a
+    pub archive: PathBuf,
+    /// libcocancel.so
+    pub shared: PathBuf,
+}
+
+impl Library {
+    /// Builds both.
+    pub fn build(project: &Project, log: &mut Log) -> Result<Self> {
+        log.check(&project.cargo(["build", "--release", "-p", "cocancel-ffi"]))?;
+        let folder = project.target.join("release");
+        let library = Self { archive: folder.join("libcocancel.a"), shared: folder.join("libcocancel.so") };
+        for file in [&library.archive, &library.shared] {
+            ensure!(file.exists(), "{} was not built", file.display());
+        }
+        Ok(library)
+    }
+
+    /// Arguments that link the archive.
+    pub fn link_static(&self) -> Vec<OsString> {
+        let mut args = vec![self.archive.clone().into_os_string()];
+        args.extend(SYSTEM.iter().map(OsString::from));
+        args
+    }
+
+    /// Arguments that link the shared library, which the program then finds by itself.
+    pub fn link_shared(&self) -> Vec<OsString> {
+        let folder = self.shared.parent().unwrap_or(&self.shared);
+        let mut path = OsString::from("-Wl,-rpath,");
+        path.push(folder);
+        let mut args = vec![self.shared.clone().into_os_string(), path];
+        args.extend(SYSTEM.iter().map(OsString::from));
+        args
+    }
+}

@@ -1,0 +1,79 @@
+//! The demonstration of examples/rpc: C programs over the C library.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::c::{self, Library};
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::Outcome;
+use crate::tools::{self, GCC};
+
+/// Files of examples/rpc that are programs; every other .c file is linked into each of them.
+const PROGRAMS: [&str; 4] = ["server", "demo", "client", "soak"];
+
+fn folder(project: &Project) -> PathBuf {
+    project.scratch().join("demo")
+}
+
+/// Builds the programs as target/xtask/demo/rpc-NAME; gives the demonstration itself.
+fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
+    tools::need(&[&GCC])?;
+    let library = Library::build(project, log)?;
+    let source = project.root.join("examples/rpc");
+    let files = c::sources(&source)?;
+    let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let (programs, common): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|p| stem(p).is_some_and(|s| PROGRAMS.contains(&s.as_str())));
+    let dir = folder(project);
+    fs::create_dir_all(&dir)?;
+    for program in &programs {
+        let name = stem(program).context("a file without a name")?;
+        let cmd = Cmd::new("gcc")
+            .args(["-std=c11", "-pthread", "-O2", "-g", "-Wall", "-Wextra", "-Werror"])
+            .arg("-I")
+            .arg(project.root.join("include"))
+            .arg("-I")
+            .arg(&source)
+            .arg(program)
+            .args(&common)
+            .args(library.link_static())
+            .arg("-o")
+            .arg(dir.join(format!("rpc-{name}")))
+            .dir(&project.root);
+        log.check(&cmd)?;
+    }
+    let demo = dir.join("rpc-demo");
+    ensure!(programs.iter().any(|p| stem(p).as_deref() == Some("demo")), "examples/rpc/demo.c is missing");
+    Ok(demo)
+}
+
+/// `cargo xtask demo`
+pub fn command(project: &Project, trace: Option<&Path>) -> Result<ExitCode> {
+    let logs = project.scratch().join("logs");
+    let mut log = Log::create(&logs, "demo build", std::time::Duration::from_secs(600))?;
+    let demo = match build(project, &mut log) {
+        Ok(demo) => demo,
+        Err(error) => {
+            println!("{}", log.tail(200)?);
+            return Err(error);
+        }
+    };
+    let mut cmd = Cmd::new(demo).unset("LD_LIBRARY_PATH");
+    if let Some(trace) = trace {
+        cmd = cmd.arg("--trace").arg(trace);
+    }
+    let status = cmd.run_attached()?;
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+}
+
+/// The demonstration as a step of the gate.
+pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
+    let demo = build(project, log)?;
+    log.check(&Cmd::new(demo).unset("LD_LIBRARY_PATH"))?;
+    Ok(Outcome::Passed)
+}

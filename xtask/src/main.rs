@@ -1,0 +1,113 @@
+//! `cargo xtask`: builds, checks, tests and measures cocancel. `cargo xtask help` lists the commands.
+
+mod bench;
+mod c;
+mod check;
+mod demo;
+mod exec;
+mod header;
+mod log;
+mod mutate;
+mod no_panic;
+mod project;
+mod report;
+mod spin;
+mod suite;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, checks, tests and measures cocancel")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole gate, or the steps whose name contains FILTER
+    ///
+    /// Prints a line for each step with its result and time; its output is kept in target/xtask/logs/STEP.log and shown
+    /// when it fails. The last line printed is `N passed, N failed, N skipped`, counted from what really ran: a step that
+    /// runs Rust test harnesses counts their tests (an ignored test is skipped), every other step counts 1.
+    ///
+    /// A tool that is missing is installed with apt-get when this runs as root on Debian; otherwise the step is skipped
+    /// and named together with what to install. With CI=true in the environment a missing tool is a failure.
+    ///
+    /// On two cores the whole takes about 20 minutes from nothing, --quick under a minute once built.
+    Test {
+        /// Only formatting, lints and the tests on real threads
+        #[arg(long)]
+        quick: bool,
+        /// List the steps and run nothing
+        #[arg(long)]
+        list: bool,
+        /// Run only the steps whose name contains this
+        filter: Option<String>,
+    },
+    /// Checks of the source text: orderings, atomics, heap and locks, layers, words, lengths
+    Check,
+    /// Writes include/*.h from ffi/src
+    Header {
+        /// Write nothing; fail and show the difference when a header is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Breaks the code on purpose, one entry of tests/mutations.toml at a time, and expects its test to notice
+    ///
+    /// Works in a copy under target/mutate. The named tests must be green there before anything is broken; then each
+    /// mutation must compile and turn its test red (failing, or running out of time). Takes about 10 seconds a mutation
+    /// once built, and a minute or two for the first of each kind.
+    Mutate {
+        /// Only mutations whose name contains this
+        name: Option<String>,
+    },
+    /// Builds the C programs of examples/rpc and runs the demonstration; its exit status is passed on
+    Demo {
+        /// File to which the demonstration writes its trace
+        #[arg(long, value_name = "FILE")]
+        trace: Option<PathBuf>,
+    },
+    /// Runs `cargo bench` on the benchmarks
+    Bench {
+        /// Passed on to cargo bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    exec::end_children_on_interrupt()?;
+    let project = Project::find()?;
+    match cli.command {
+        Command::Test { quick, list, filter } => {
+            let steps = suite::select(suite::steps(&project)?, quick, filter.as_deref());
+            if list {
+                report::list(&steps);
+                return Ok(ExitCode::SUCCESS);
+            }
+            report::run(&project, steps)
+        }
+        Command::Check => check::command(&project),
+        Command::Header { check } => header::command(&project, check),
+        Command::Mutate { name } => mutate::command(&project, name.as_deref()),
+        Command::Demo { trace } => demo::command(&project, trace.as_deref()),
+        Command::Bench { args } => bench::command(&project, &args),
+    }
+}

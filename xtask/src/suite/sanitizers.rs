@@ -1,0 +1,105 @@
+//! The tests on real threads under LLVM's sanitizers.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::harness;
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::Outcome;
+use crate::tools::Missing;
+
+/// Data races.
+pub fn thread(project: &Project, log: &mut Log) -> Result<Outcome> {
+    let suppressions = project.root.join("tests/host/tsan.supp");
+    ensure!(suppressions.exists(), "tests/host/tsan.supp is missing");
+    let options = format!("suppressions={}", suppressions.display());
+    let cmd = test(project, "thread", "tsan")?.env("TSAN_OPTIONS", options);
+    harness::run(log, &cmd)
+}
+
+/// Memory errors and leaks.
+pub fn address(project: &Project, log: &mut Log) -> Result<Outcome> {
+    harness::run(log, &test(project, "address", "asan")?)
+}
+
+fn test(project: &Project, sanitizer: &str, runtime: &str) -> Result<Cmd> {
+    let toolchain = Toolchain::find(runtime)?;
+    let args = ["test", "--release", "-p", "cocancel-host-tests", "--tests"];
+    // With a target, build scripts and macros, which run here, are compiled without the sanitizer.
+    let cmd = toolchain
+        .cargo(project)
+        .args(args)
+        .args(["--no-fail-fast", "--target", &toolchain.host])
+        .arg("--target-dir")
+        .arg(project.target.join(runtime))
+        .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer"));
+    Ok(cmd)
+}
+
+/// A compiler that takes `-Z` flags and has a sanitizer's runtime.
+struct Toolchain {
+    nightly: bool,
+    host: String,
+}
+
+impl Toolchain {
+    /// A nightly when there is one, else the one in use with its unstable flags unlocked.
+    fn find(runtime: &str) -> Result<Self> {
+        for nightly in [true, false] {
+            let rustc = |args: &[&str]| {
+                let cmd =
+                    if nightly { Cmd::new("rustup").args(["run", "nightly", "rustc"]) } else { Cmd::new("rustc") };
+                cmd.args(args).read()
+            };
+            let Ok(sysroot) = rustc(&["--print", "sysroot"]) else {
+                continue;
+            };
+            let host = host(&rustc(&["-vV"])?)?;
+            let libraries: PathBuf = [sysroot.trim(), "lib/rustlib", &host, "lib"].iter().collect();
+            let wanted = format!("_rt.{runtime}.a");
+            let found = std::fs::read_dir(&libraries)
+                .with_context(|| libraries.display().to_string())?
+                .flatten()
+                .any(|e| e.file_name().to_string_lossy().ends_with(&wanted));
+            if found {
+                return Ok(Self { nightly, host });
+            }
+        }
+        let advice = "needs a toolchain with sanitizers: rustup toolchain install nightly".into();
+        Err(Missing { advice }.into())
+    }
+
+    fn cargo(&self, project: &Project) -> Cmd {
+        if self.nightly {
+            Cmd::new("rustup")
+                .args(["run", "nightly", "cargo"])
+                .dir(&project.root)
+                // Set by the cargo that runs this program, and would win.
+                .unset("RUSTC")
+                .unset("RUSTDOC")
+        } else {
+            project.cargo([]).env("RUSTC_BOOTSTRAP", "1")
+        }
+    }
+}
+
+/// The `host:` line of `rustc -vV`.
+fn host(version: &str) -> Result<String> {
+    let line = version.lines().find_map(|l| l.strip_prefix("host: "));
+    Ok(line.context("`rustc -vV` names no host")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_read() {
+        let version = "rustc 1.85.0\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.85.0";
+        assert_eq!(host(version).unwrap(), "x86_64-unknown-linux-gnu");
+        assert!(host("rustc 1.85.0").is_err());
+    }
+}

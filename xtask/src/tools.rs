@@ -1,0 +1,104 @@
+//! Programs that a step needs and cargo does not bring: found, or installed, or missing.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::Result;
+
+use crate::exec::Cmd;
+
+/// A program, or a file, with the Debian package that brings it.
+pub struct Tool {
+    /// A program's name, or the absolute path of a file.
+    pub name: &'static str,
+    /// Debian's package.
+    pub package: &'static str,
+}
+
+/// The GNU C compiler.
+pub const GCC: Tool = Tool { name: "gcc", package: "gcc" };
+/// The GNU C++ compiler.
+pub const GXX: Tool = Tool { name: "g++", package: "g++" };
+/// LLVM's C compiler.
+pub const CLANG: Tool = Tool { name: "clang", package: "clang" };
+/// LLVM's C++ compiler.
+pub const CLANGXX: Tool = Tool { name: "clang++", package: "clang" };
+/// The Windows headers.
+pub const MINGW_HEADERS: Tool = Tool { name: "/usr/share/mingw-w64/include/objbase.h", package: "mingw-w64-common" };
+/// The model checker.
+pub const SPIN: Tool = Tool { name: "spin", package: "spin" };
+
+impl Tool {
+    fn is_here(&self) -> bool {
+        if self.name.starts_with('/') { Path::new(self.name).exists() } else { which::which(self.name).is_ok() }
+    }
+}
+
+/// The error of a step that lacks something: it is skipped, or under CI fails.
+#[derive(Debug)]
+pub struct Missing {
+    /// What to install, in words.
+    pub advice: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.advice)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Makes sure that the tools are here. Installs them where that needs no question: as root on Debian.
+pub fn need(tools: &[&Tool]) -> Result<()> {
+    let missing = |tools: &[&Tool]| -> Vec<&'static str> {
+        let mut packages: Vec<_> = tools.iter().filter(|t| !t.is_here()).map(|t| t.package).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages
+    };
+    let packages = missing(tools);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists() {
+        apt_get(&packages);
+    }
+    let packages = missing(tools);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let advice = format!("needs: apt-get install {}", packages.join(" "));
+    Err(Missing { advice }.into())
+}
+
+/// Tries to install. Whether it worked is seen by looking for the tools, so errors are only shown.
+fn apt_get(packages: &[&str]) {
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    let apt = |args: &[&str]| Cmd::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").read();
+    UPDATED.get_or_init(|| {
+        if let Err(error) = apt(&["update"]) {
+            eprintln!("{error:#}");
+        }
+    });
+    let mut args = vec!["install", "-y"];
+    args.extend(packages);
+    if let Err(error) = apt(&args) {
+        eprintln!("{error:#}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_found_by_name_or_path() {
+        let tool = |name| Tool { name, package: "x" };
+        assert!(tool("sh").is_here());
+        assert!(tool("/bin/sh").is_here());
+        assert!(!tool("no-such-program").is_here());
+        assert!(!tool("/no/such/file").is_here());
+    }
+}
