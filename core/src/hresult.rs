@@ -1,5 +1,6 @@
 //! HRESULT values, as every function of this library answers with them.
 
+use core::ffi::CStr;
 use core::fmt;
 
 /// A COM result code. Negative values (bit 31 set) are failures.
@@ -19,6 +20,21 @@ macro_rules! codes {
                 match self.0 as u32 {
                     $($value => Some(stringify!($name)),)*
                     _ => None,
+                }
+            }
+        }
+
+        impl Hresult {
+            /// The same as a C string; "unknown" for a code that this library does not answer with.
+            #[must_use]
+            pub const fn c_name(self) -> &'static CStr {
+                let name = match self.0 as u32 {
+                    $($value => concat!(stringify!($name), "\0"),)*
+                    _ => "unknown\0",
+                };
+                match CStr::from_bytes_with_nul(name.as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => c"unknown",
                 }
             }
         }

@@ -10,6 +10,7 @@ mod call;
 #[cfg(feature = "com")]
 pub mod com;
 mod event;
+mod global;
 mod guard;
 mod handle;
 mod hresult;
@@ -26,6 +27,7 @@ mod time;
 
 pub use call::CallSlot;
 pub use event::{Event, EventKind};
+pub use global::{Global, Life};
 pub use guard::{Call, Enabled, Serving};
 pub use handle::CallHandle;
 pub use hresult::Hresult;

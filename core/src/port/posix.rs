@@ -8,10 +8,11 @@ mod wait;
 
 use std::cell::Cell;
 
-pub use default::{Capacity, PosixRuntime, runtime, set_capacity, set_event_hook};
+pub use default::{Capacity, Hooks, PosixRuntime, runtime, set_capacity, set_hooks};
 
 use super::{Port, WaitPoint};
 use crate::event::Event;
+use crate::handle::CallHandle;
 
 std::thread_local! {
     /// The calling thread's slot in the default runtime: one load.
@@ -58,7 +59,7 @@ fn monotonic_ms() -> u32 {
 // SAFETY: 1. the kernel's thread ids (or a counter's) are unique among living threads and never 0. 2. CLOCK_MONOTONIC. 3. a
 // thread-local of this module, and `Posix` has one instance. 4. Linux: the futex compares the word before it sleeps; elsewhere the
 // comparison and the sleep are under one mutex that the waker takes. 5. nothing here unwinds or calls back; the event hook's contract
-// says the same. 6. contexts are not used.
+// says the same. 6. contexts are only passed to the hooks.
 unsafe impl Port for Posix {
     fn thread_id(&self) -> u32 {
         thread_id()
@@ -89,10 +90,35 @@ unsafe impl Port for Posix {
     }
 
     fn wake(&self, point: WaitPoint) {
+        // a client with a wake context polls, but may just as well block
         wait::wake(point);
+        if let Some(hooks) = default::hooks().filter(|_| !point.context.is_null()) {
+            (hooks.wake)(point.context);
+        }
     }
 
+    fn retire(&self, context: *mut ()) {
+        if let Some(hooks) = default::hooks() {
+            (hooks.retire)(context);
+        }
+    }
+
+    fn cancel_requested(&self, call: CallHandle, context: *mut (), remaining: Option<u32>) {
+        if let Some(hooks) = default::hooks() {
+            (hooks.cancel_requested)(call, context, remaining);
+        }
+    }
+
+    fn orphaned(&self, host: *mut ()) {
+        if let Some(hooks) = default::hooks() {
+            (hooks.orphaned)(host);
+        }
+    }
+
+    #[inline]
     fn event(&self, event: Event) {
-        default::event(event);
+        if let Some(hooks) = default::hooks() {
+            (hooks.event)(event);
+        }
     }
 }

@@ -64,7 +64,6 @@ impl<T> AtomicPtr<T> {
     pub(crate) fn store(&self, value: *mut T, order: Ordering) {
         self.0.store(value, order);
     }
-    #[cfg(any(feature = "com", feature = "posix"))]
     pub(crate) fn compare_exchange(
         &self,
         current: *mut T,

@@ -10,12 +10,14 @@ use core::slice;
 use super::{ID, LOCAL, Posix};
 use crate::call::CallSlot;
 use crate::event::Event;
+use crate::global::{Global, Life};
+use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::index::IndexCell;
 use crate::runtime::Runtime;
 use crate::storage::{Borrowed, is_valid_capacity};
-use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::sync::{AtomicPtr, AtomicU32};
+#[cfg(not(target_os = "linux"))]
+use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::thread::ThreadSlot;
 
 /// The runtime of a POSIX process.
@@ -50,49 +52,34 @@ static DEFAULT: PosixRuntime = Runtime::new(
     },
 );
 
-/// The runtime in use; NULL before the first use.
-static CHOSEN: AtomicPtr<PosixRuntime> = AtomicPtr::new(null_mut());
+/// The runtime in use; none before the first use.
+static CHOSEN: Global<PosixRuntime> = Global::new();
 /// The runtime of the parent, in a forked child that has not used its own yet.
-static PARENTS: AtomicPtr<PosixRuntime> = AtomicPtr::new(null_mut());
-/// A function of type `fn(Event)`, or NULL.
-static EVENT_HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
+static PARENTS: Global<PosixRuntime> = Global::new();
 #[cfg(not(target_os = "linux"))]
 static LAST_THREAD_ID: AtomicU32 = AtomicU32::new(0);
 /// Whether the fork handler stands.
-static WATCHES_FORK: AtomicU32 = AtomicU32::new(0);
+static WATCHES_FORK: Life = Life::new();
 
 /// The default runtime of this process.
 #[inline]
 pub fn runtime() -> &'static PosixRuntime {
-    // Acquire: pairs with the compare-exchange that chose it; mapped tables are complete before they are seen
-    match NonNull::new(CHOSEN.load(Acquire)) {
-        // SAFETY: what stands there lives for ever: a static, or a mapping that is never unmapped once chosen
-        Some(chosen) => unsafe { chosen.as_ref() },
-        None => first_use(),
-    }
+    CHOSEN.get().unwrap_or_else(first_use)
 }
 
 #[cold]
 fn first_use() -> &'static PosixRuntime {
-    // Acquire: pairs with `forked`
-    let parents = NonNull::new(PARENTS.load(Acquire));
-    let capacity = match parents {
-        None => return choose((&raw const DEFAULT).cast_mut()).unwrap_or_else(|chosen| chosen),
-        Some(parents) => {
-            // SAFETY: it lives for ever, as in `runtime`
-            let tables = unsafe { &parents.as_ref().storage };
-            capacity_of(tables)
-        }
+    let Some(parents) = PARENTS.get() else {
+        return choose(&DEFAULT).unwrap_or_else(|first| first);
     };
+    let capacity = capacity_of(&parents.storage);
     match map(capacity) {
-        Some(mapped) => choose(mapped.as_ptr()).unwrap_or_else(|chosen| {
+        Some(mapped) => choose(mapped).unwrap_or_else(|first| {
             unmap(mapped, capacity);
-            chosen
+            first
         }),
         // no memory for tables of our own: the parent's serve; its calls stay in them, and keep their slots
-        None => {
-            choose(parents.map_or((&raw const DEFAULT).cast_mut(), NonNull::as_ptr)).unwrap_or_else(|chosen| chosen)
-        }
+        None => choose(parents).unwrap_or_else(|first| first),
     }
 }
 
@@ -102,12 +89,15 @@ fn capacity_of(tables: &Borrowed<'static>) -> Capacity {
 }
 
 /// Makes it the one in use, or returns the one that was first.
-fn choose(candidate: *mut PosixRuntime) -> Result<&'static PosixRuntime, &'static PosixRuntime> {
-    watch_fork();
-    // AcqRel: publishes the tables; acquire, also on failure, shows those of whoever was first
-    let chosen = CHOSEN.compare_exchange(null_mut(), candidate, AcqRel, Acquire);
-    // SAFETY: both are never NULL and live for ever
-    chosen.map(|_| unsafe { &*candidate }).map_err(|first| unsafe { &*first })
+fn choose(candidate: &'static PosixRuntime) -> Result<&'static PosixRuntime, &'static PosixRuntime> {
+    if WATCHES_FORK.begin() {
+        // SAFETY: the handler only stores a few words
+        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    }
+    match CHOSEN.replace(None, Some(candidate)) {
+        Ok(()) => Ok(candidate),
+        Err(first) => Err(first.unwrap_or(candidate)),
+    }
 }
 
 /// Sets the capacity of the default runtime, once, before its first use.
@@ -121,12 +111,11 @@ pub fn set_capacity(capacity: Capacity) -> Result<(), Hresult> {
     if calls == 0 || threads == 0 || !is_valid_capacity(calls, threads, threads.saturating_mul(2)) {
         return Err(Hresult::E_INVALIDARG);
     }
-    // Acquire: as in `runtime`; the compare-exchange decides
-    if !CHOSEN.load(Acquire).is_null() {
+    if CHOSEN.get().is_some() {
         return Err(Hresult::E_UNEXPECTED);
     }
     let mapped = map(capacity).ok_or(Hresult::E_OUTOFMEMORY)?;
-    choose(mapped.as_ptr()).map(|_| ()).map_err(|_| {
+    choose(mapped).map(|_| ()).map_err(|_| {
         unmap(mapped, capacity);
         Hresult::E_UNEXPECTED
     })
@@ -142,7 +131,7 @@ const fn layout(capacity: Capacity) -> [usize; 4] {
 }
 
 /// A runtime with tables of that capacity in memory of its own.
-fn map(capacity: Capacity) -> Option<NonNull<PosixRuntime>> {
+fn map(capacity: Capacity) -> Option<&'static PosixRuntime> {
     let [calls, threads, cells, size] = layout(capacity);
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -161,35 +150,25 @@ fn map(capacity: Capacity) -> Option<NonNull<PosixRuntime>> {
     let storage = Borrowed::new(calls, threads, cells)?;
     // SAFETY: the start of the mapping is large enough, page-aligned and nobody else's
     unsafe { runtime.write(Runtime::new(Posix(()), storage)) };
-    Some(runtime)
+    // SAFETY: written just now; unmapped only if nobody has seen it
+    Some(unsafe { runtime.as_ref() })
 }
 
 /// Gives a mapping back that was never chosen.
-fn unmap(mapped: NonNull<PosixRuntime>, capacity: Capacity) {
+fn unmap(mapped: &'static PosixRuntime, capacity: Capacity) {
     let [.., size] = layout(capacity);
-    // SAFETY: from `map`, with that size, and nobody has seen it
-    unsafe { libc::munmap(mapped.as_ptr().cast(), size) };
-}
-
-fn watch_fork() {
-    // AcqRel: one wins. Relaxed on failure: nothing is read
-    if WATCHES_FORK.compare_exchange(0, 1, AcqRel, Relaxed).is_ok() {
-        // SAFETY: the handler only stores a few words
-        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-    }
+    // SAFETY: from `map`, with that size, and nobody else has seen it
+    unsafe { libc::munmap((&raw const *mapped).cast_mut().cast(), size) };
 }
 
 /// In the child, before anything else there: only this thread exists.
 unsafe extern "C" fn forked() {
     LOCAL.set(0);
     ID.set(0);
-    // Relaxed, the load: only this thread. Release: pairs with `first_use`
-    let parents = CHOSEN.load(Relaxed);
-    if !parents.is_null() {
-        PARENTS.store(parents, Release);
+    if let Some(parents) = CHOSEN.get() {
+        PARENTS.set(Some(parents));
+        CHOSEN.set(None);
     }
-    // Release: pairs with `runtime`
-    CHOSEN.store(null_mut(), Release);
 }
 
 /// The calling thread ends: everything of it is dropped.
@@ -212,22 +191,36 @@ pub(super) fn next_thread_id() -> u32 {
     }
 }
 
-/// Has `hook` called for every step in a call's life, on the thread that takes it; `None` ends that.
-///
-/// The hook must not unwind, and must not call back into an operation on the same call.
-pub fn set_event_hook(hook: Option<fn(Event)>) {
-    let hook = hook.map_or(null_mut(), |hook| hook as *mut ());
-    // Release: pairs with `event`; what the hook needs was set up before
-    EVENT_HOOK.store(hook, Release);
+/// What a host of the default runtime may want to be told. Each runs where [`Port`](crate::Port) says for the method of its name, must
+/// not unwind, and must not call back into an operation on the same call.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// Wakes the polling client or canceller with that wake context.
+    pub wake: fn(context: *mut ()),
+    /// A wake context will not be used again.
+    pub retire: fn(context: *mut ()),
+    /// Somebody asked to cancel the call: tell its server.
+    pub cancel_requested: fn(call: CallHandle, context: *mut (), remaining: Option<u32>),
+    /// Nobody is left to own the record.
+    pub orphaned: fn(host: *mut ()),
+    /// A step in a call's life.
+    pub event: fn(event: Event),
+}
+
+impl Hooks {
+    /// Hooks that do nothing: a start for those that do.
+    pub const NONE: Hooks =
+        Hooks { wake: |_| {}, retire: |_| {}, cancel_requested: |_, _, _| {}, orphaned: |_| {}, event: |_| {} };
+}
+
+static HOOKS: Global<Hooks> = Global::new();
+
+/// Sets the hooks of the default runtime; `None` takes them away. To be set before the calls that they are for begin.
+pub fn set_hooks(hooks: Option<&'static Hooks>) {
+    HOOKS.set(hooks);
 }
 
 #[inline]
-pub(super) fn event(event: Event) {
-    // Acquire: pairs with `set_event_hook`
-    let hook = EVENT_HOOK.load(Acquire);
-    if !hook.is_null() {
-        // SAFETY: not NULL, so it is what `set_event_hook` stored
-        let hook = unsafe { core::mem::transmute::<*mut (), fn(Event)>(hook) };
-        hook(event);
-    }
+pub(super) fn hooks() -> Option<&'static Hooks> {
+    HOOKS.get()
 }
