@@ -222,3 +222,6 @@ pub(crate) fn bad_input(refused: Refused) -> Hresult {
         Refused::Phase(_) | Refused::OutOfOrder => Hresult::E_UNEXPECTED,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
