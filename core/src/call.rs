@@ -20,6 +20,8 @@
 use crate::request::Request;
 use crate::stack::Head;
 use crate::state::{Phase, State};
+#[cfg(feature = "com")]
+use crate::sync::ForeignPtr;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::{AtomicPtr, AtomicU32, const_fn};
 
@@ -31,7 +33,7 @@ use crate::sync::{AtomicPtr, AtomicU32, const_fn};
 pub struct CallSlot {
     /// Set when the slot's standard cancel object is first handed out; a COM object *is* a pointer to this pointer.
     #[cfg(feature = "com")]
-    vtable: AtomicPtr<()>,
+    vtable: ForeignPtr<()>,
     state: AtomicU32,
     request: AtomicU32,
     outer: AtomicU32,
@@ -85,7 +87,7 @@ impl CallSlot {
         pub const fn new() -> Self {
             Self {
                 #[cfg(feature = "com")]
-                vtable: AtomicPtr::new(core::ptr::null_mut()),
+                vtable: ForeignPtr::new(core::ptr::null_mut()),
                 state: AtomicU32::new(State::VACANT.bits()),
                 request: AtomicU32::new(0),
                 outer: AtomicU32::new(0),

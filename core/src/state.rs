@@ -31,6 +31,8 @@
 //! *Canceling* is not stored: it is pending and requested. A home slot goes from VACANT to PENDING in one plain store,
 //! because only its own thread ever leaves VACANT there.
 
+use crate::port::Side;
+
 /// Where a slot is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Phase {
@@ -80,6 +82,15 @@ pub(crate) struct Wakes {
 
 impl Wakes {
     const NONE: Wakes = Wakes { client: false, canceller: false, tell_server: false };
+
+    /// Without the one that is awake already.
+    pub(crate) const fn but(self, awake: Option<Side>) -> Self {
+        match awake {
+            Some(Side::Client) => Wakes { client: false, ..self },
+            Some(Side::Canceller) => Wakes { canceller: false, ..self },
+            None => self,
+        }
+    }
 
     const fn none(self) -> bool {
         !self.client && !self.canceller && !self.tell_server

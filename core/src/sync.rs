@@ -5,6 +5,15 @@
 
 pub(crate) use imp::{AtomicPtr, AtomicU32, Ordering};
 
+/// A pointer that foreign code reads as a plain one: never loom's, whose layout is another.
+#[cfg(feature = "com")]
+pub(crate) use foreign::AtomicPtr as ForeignPtr;
+
+#[cfg(all(feature = "com", target_has_atomic = "32"))]
+use core::sync::atomic as foreign;
+#[cfg(all(feature = "com", not(target_has_atomic = "32")))]
+use portable_atomic as foreign;
+
 #[cfg(all(not(test), not(loom), target_has_atomic = "32"))]
 mod imp {
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -76,7 +76,16 @@ int rpc_serve(const char *path, const rpc_method *methods, uint32_t count, uint3
 #define RPC_ENTERED 5 /* how many calls were entered so far in this server */
 #define RPC_METHODS 6
 
-/* Starts a server process at a fresh path, of the program rpc-server beside this one; returns its pid, and the path in `path`. */
+/* Starts a server process of `program` at a fresh path; returns its pid, and the path in `path`. */
 int rpc_spawn(const char *program, char *path, size_t room);
+
+/* Connects to a server that is just coming up; NULL if it does not. */
+rpc_connection *rpc_connect_when_up(const char *path);
+
+/* Kills a server process at once, without a word to its clients, and clears up behind it. */
+void rpc_kill(int server, const char *path);
+
+/* Has `event` called for every step in a call's life, for traces. To be set before the calls begin. */
+void rpc_trace(void (*event)(void *user, uint32_t kind, cocancel_call call));
 
 #endif

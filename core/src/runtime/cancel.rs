@@ -192,7 +192,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             let seen = words.request();
             if seen.deadline().is_due(now) {
                 // it was over before we came, and nobody had looked
-                let canceled = self.expire(slot, generation);
+                let canceled = self.expire(slot, generation, None);
                 return Err(if canceled { Hresult::RPC_E_CALL_CANCELED } else { Hresult::RPC_E_CALL_COMPLETE });
             }
             let asked = seen.ask(deadline, now);
@@ -209,7 +209,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         };
         let lost = if elected { Ok(()) } else { Err(Hresult::RPC_E_CALL_CANCELED) };
         if timeout == Timeout::ZERO {
-            return if self.expire(slot, generation) { lost } else { Err(Hresult::RPC_E_CALL_COMPLETE) };
+            return if self.expire(slot, generation, None) { lost } else { Err(Hresult::RPC_E_CALL_COMPLETE) };
         }
         self.arm(deadline, now);
         // A read-modify-write also where the bit is set already: it finds a client that announced itself before it could read
@@ -271,7 +271,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                     if remaining != Some(0) {
                         return Ok((passed.out.bits(), remaining));
                     }
-                    self.expire(slot, passed.out.generation());
+                    self.expire(slot, passed.out.generation(), Some(Side::Canceller));
                 }
             }
         }

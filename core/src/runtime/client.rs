@@ -246,7 +246,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             if remaining != Some(0) {
                 return Ok(Look::Pending { value, remaining });
             }
-            self.expire(slot, generation);
+            self.expire(slot, generation, Some(Side::Client));
         }
     }
 

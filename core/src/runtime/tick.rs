@@ -3,7 +3,7 @@
 use super::{Runtime, Slot};
 use crate::event::EventKind;
 use crate::handle::CallHandle;
-use crate::port::Port;
+use crate::port::{Port, Side};
 use crate::state::{Phase, Refused};
 use crate::storage::Storage;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
@@ -27,12 +27,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Releases the client of a call that the caller holds pinned and whose deadline it saw due. `true` if the call is canceled
-    /// now, by whomever.
-    pub(crate) fn expire(&self, slot: Slot<'_>, generation: u32) -> bool {
+    /// now, by whomever. `awake` is the caller, if it is one of those who wait for the call: it need not be woken.
+    pub(crate) fn expire(&self, slot: Slot<'_>, generation: u32, awake: Option<Side>) -> bool {
         match slot.1.transition(|state| state.of(generation)?.cancel()) {
             Ok(passed) => {
                 self.event(EventKind::Canceled, CallHandle::of_slot(slot.0, generation));
-                self.wake(slot, generation, passed.out);
+                self.wake(slot, generation, passed.out.but(awake));
                 true
             }
             Err(refused) => refused == Refused::Phase(Phase::Canceled),
@@ -98,7 +98,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let Ok(passed) = pinned else { return self.arm(deadline, now) };
         // the slot may have been recycled before the pin: look again
         if slot.request().deadline().is_due(now) {
-            self.expire((index, slot), passed.out.generation());
+            self.expire((index, slot), passed.out.generation(), None);
         } else {
             self.arm(slot.request().deadline(), now);
         }

@@ -1,0 +1,263 @@
+//! Hazards of finding a call from outside: recycled slots, reused ids, exits, references.
+#![cfg(loom)]
+
+use std::ptr::null_mut;
+
+use cocancel::com::guid::IID_ICANCEL_METHOD_CALLS;
+use cocancel::{CallOptions, Hresult, Life, Outcome, Poll, Reply, Timeout, Waiting};
+use cocancel_loom_tests::object::{CustomObject, release_any};
+use cocancel_loom_tests::{Rt, become_thread, model, spawn};
+use loom::sync::Arc;
+use loom::sync::atomic::Ordering::Relaxed;
+
+fn plain() -> CallOptions {
+    CallOptions::new()
+}
+
+/// Completes and finishes a call as its own server; whether it had been canceled.
+fn run_down<const C: usize, const T: usize, const I: usize>(rt: &Rt<C, T, I>, call: cocancel::CallHandle) -> bool {
+    let orphaned = rt.complete(call).unwrap() == Reply::Orphaned(null_mut());
+    let outcome = rt.finish(call).unwrap();
+    assert_eq!(orphaned, outcome == Outcome::Canceled);
+    orphaned
+}
+
+#[test]
+fn cancel_races_begin_of_the_next_call_on_the_same_slot() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let canceller = spawn(2, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        let mut canceled = 0;
+        for _ in 0..2 {
+            let call = rt.begin(plain()).call;
+            canceled += u32::from(run_down(rt, call));
+        }
+        let answer = canceller.join().unwrap();
+        assert_eq!(canceled, u32::from(answer == Hresult::S_OK), "{answer}");
+        assert!([Hresult::S_OK, Hresult::E_NOINTERFACE, Hresult::RPC_E_CALL_COMPLETE].contains(&answer), "{answer}");
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn home_slot_still_pinned_at_begin() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let first = rt.begin(plain()).call;
+        let holder = spawn(2, move || {
+            let Ok(object) = rt.cancel_object(1) else { return None };
+            Some((object.cancel(Timeout::ZERO, Waiting::Allowed), object.test()))
+        });
+        let first_canceled = run_down(rt, first);
+        let second = rt.begin(plain()).call;
+        let second_canceled = run_down(rt, second);
+        match holder.join().unwrap() {
+            Some((Hresult::S_OK, tested)) => {
+                assert!(first_canceled != second_canceled);
+                assert_eq!(tested, Hresult::RPC_E_CALL_CANCELED);
+            }
+            Some((answer, tested)) => {
+                assert_eq!((answer, tested), (Hresult::RPC_E_CALL_COMPLETE, Hresult::RPC_S_CALLPENDING));
+                assert!(!first_canceled && !second_canceled);
+            }
+            None => assert!(!first_canceled && !second_canceled),
+        }
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn thread_id_reused_at_once() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        let call = rt.begin(plain()).call;
+        let canceled = run_down(rt, call);
+        rt.thread_exit();
+        // the same thread slot and the same home slot, for another thread, which nobody means
+        become_thread(2);
+        rt.enable().unwrap();
+        let others = rt.begin(plain()).call;
+        assert!(!run_down(rt, others), "hit another thread's call");
+        rt.thread_exit();
+        assert_eq!(canceller.join().unwrap() == Hresult::S_OK, canceled);
+    });
+}
+
+#[test]
+fn thread_exits_while_its_call_is_pinned() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let call = rt.begin(plain()).call;
+        let holder = spawn(2, move || match rt.cancel_object(1) {
+            Ok(object) => object.cancel(Timeout::ZERO, Waiting::Allowed),
+            Err(code) => code,
+        });
+        rt.thread_exit();
+        assert_eq!(rt.complete(call), Ok(Reply::Orphaned(null_mut())));
+        let answer = holder.join().unwrap();
+        let allowed = [Hresult::S_OK, Hresult::RPC_E_CALL_CANCELED, Hresult::E_NOINTERFACE];
+        assert!(allowed.contains(&answer), "{answer}");
+        assert_eq!(rt.port().requests.load(Relaxed), 1, "told once, whoever was first");
+    });
+}
+
+#[test]
+fn dead_threads_id_attaches_again() {
+    model(3, |rt: &Rt<1, 2>| {
+        rt.enable().unwrap();
+        let call = rt.begin(plain()).call;
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        // dies without an exit; its id comes back
+        become_thread(1);
+        assert_eq!(rt.disable(), Err(Hresult::CO_E_CANCEL_DISABLED), "the counter is not passed on");
+        rt.enable().unwrap();
+        assert_eq!(rt.complete(call), Ok(Reply::Orphaned(null_mut())));
+        let answer = canceller.join().unwrap();
+        let allowed = [Hresult::S_OK, Hresult::RPC_E_CALL_CANCELED, Hresult::E_NOINTERFACE];
+        assert!(allowed.contains(&answer), "{answer}");
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn server_thread_dies() {
+    model(2, |rt: &Rt| {
+        rt.enable().unwrap();
+        let call = rt.begin(plain()).call;
+        let server = spawn(2, move || {
+            rt.enter(call).unwrap();
+            rt.thread_exit();
+        });
+        assert_eq!(rt.wait(call), Ok(Outcome::Failed(Hresult::RPC_E_SERVER_DIED)));
+        rt.finish(call).unwrap();
+        server.join().unwrap();
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn table_full_under_contention_then_drained() {
+    model(3, |rt: &Rt<1, 2>| {
+        let other = spawn(2, move || {
+            let begun = rt.begin_async(plain());
+            run_down(rt, begun.call);
+            begun.cancellable.is_ok()
+        });
+        let begun = rt.begin_async(plain());
+        run_down(rt, begun.call);
+        let got = other.join().unwrap() || begun.cancellable.is_ok();
+        assert!(got, "one slot serves one of two");
+        let again = rt.begin_async(plain());
+        assert_eq!(again.cancellable, Ok(()), "what was released is reusable");
+        run_down(rt, again.call);
+    });
+}
+
+#[test]
+fn colliding_ids_are_found_and_removed() {
+    // with four cells, ids 1 and 4 have the same home
+    model(3, |rt: &Rt<1, 2, 4>| {
+        rt.enable().unwrap();
+        let call = rt.begin(plain()).call;
+        let comes_and_goes = spawn(4, move || {
+            rt.enable().unwrap();
+            rt.thread_exit();
+        });
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+        assert_eq!(canceller.join().unwrap(), Hresult::S_OK, "a thread that stays is always found");
+        comes_and_goes.join().unwrap();
+        assert!(run_down(rt, call));
+        rt.thread_exit();
+        assert_eq!(rt.cancel_thread(1, Timeout::ZERO, Waiting::Never), Hresult::E_NOINTERFACE);
+    });
+}
+
+#[test]
+fn get_cancel_object_races_unregister_and_release() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let objects = [CustomObject::new(), CustomObject::new()];
+        let canceller = spawn(2, move || rt.co_cancel_call(1, 0));
+        for object in objects {
+            // SAFETY: live: we hold the creator's reference
+            let registered = unsafe { rt.co_set_cancel_object(object.unknown()) };
+            object.release();
+            match registered {
+                Ok(()) => rt.co_unset_cancel_object().unwrap(),
+                // the one slot is still pinned by the canceller
+                Err(code) => assert_eq!(code, Hresult::E_OUTOFMEMORY),
+            }
+        }
+        let answer = canceller.join().unwrap();
+        let cancels: u32 = objects.iter().map(|object| object.cancels.load(Relaxed)).sum();
+        assert_eq!(answer == Hresult::E_FAIL, cancels == 1, "its own code, {answer}");
+        assert!(objects.iter().all(|object| object.is_dead()), "a reference leaked");
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn com_count_0_to_1_races_1_to_0() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let call = rt.begin(plain()).call;
+        let take_and_drop = move || {
+            if let Ok(object) = rt.co_get_cancel_object(1, &IID_ICANCEL_METHOD_CALLS) {
+                // SAFETY: we hold the reference
+                unsafe { release_any(object.cast()) };
+            }
+        };
+        let others = [2, 3].map(|id| spawn(id, take_and_drop));
+        run_down(rt, call);
+        for other in others {
+            other.join().unwrap();
+        }
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn nested_calls_are_cancelled_from_the_inside() {
+    model(2, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let outer = rt.begin(plain()).call;
+        let inner = rt.begin(plain()).call;
+        let canceller = spawn(2, move || {
+            let first = rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed);
+            (first, rt.test_call(outer))
+        });
+        let inner_canceled = run_down(rt, inner);
+        let outer_is = rt.poll(outer).unwrap();
+        let (answer, _) = canceller.join().unwrap();
+        if inner_canceled {
+            assert_eq!((answer, outer_is), (Hresult::S_OK, Poll::Pending(None)), "the outer call is untouched");
+        }
+        let outer_canceled = run_down(rt, outer);
+        assert_eq!(answer == Hresult::S_OK, inner_canceled || outer_canceled);
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn init_race() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let life = Arc::new(Life::new());
+        let set_up = |life: Arc<Life>| {
+            let won = life.begin();
+            if won {
+                life.ready();
+            }
+            won
+        };
+        let other = loom::thread::spawn({
+            let life = Arc::clone(&life);
+            move || set_up(life)
+        });
+        let won = set_up(Arc::clone(&life));
+        assert!(won != other.join().unwrap(), "exactly one sets up");
+        assert!(life.is_ready());
+    });
+}
