@@ -69,15 +69,20 @@ impl CallHandle {
         let rest = self.0.get() >> TAG_BITS;
         match self.0.get() & TAG_UNTRACKED {
             TAG_SLOT => Named::Slot {
-                index: (rest >> GENERATION_BITS) as u32,
+                index: narrow(rest >> GENERATION_BITS),
                 generation: (rest & ((1 << GENERATION_BITS) - 1)) as u32,
             },
             TAG_MARKER => {
-                Named::Marker { depth: (rest >> 2) as u32, kind: marker(rest & 1), below: marker(rest >> 1 & 1) }
+                Named::Marker { depth: narrow(rest >> 2), kind: marker(rest & 1), below: marker(rest >> 1 & 1) }
             }
             _ => Named::Untracked,
         }
     }
+}
+
+/// A forged value beyond 32 bits stays one that names nothing.
+const fn narrow(value: usize) -> u32 {
+    if value > u32::MAX as usize { u32::MAX } else { value as u32 }
 }
 
 const fn marker(bit: usize) -> Marker {
@@ -100,6 +105,8 @@ mod tests {
             assert_eq!(handle.named(), Named::Marker { depth: 511, kind, below });
         }
         assert_eq!(CallHandle::UNTRACKED.named(), Named::Untracked);
+        let forged = CallHandle::from_bits(1 << (usize::BITS - 1) | CallHandle::of_slot(3, 4).to_bits());
+        assert!(!matches!(forged.map(CallHandle::named), Some(Named::Slot { index: 3, .. })));
         assert_eq!(CallHandle::from_bits(0), None);
         assert_eq!(CallHandle::from_bits(4), None);
     }

@@ -111,6 +111,10 @@ static void end(struct record *record, int32_t failure) {
         record->done = 1;
         pthread_cond_signal(&record->ended);
         pthread_mutex_unlock(&record->mutex);
+    } else if (failure == COCANCEL_RPC_E_CALL_CANCELED) {
+        /* refused before it was entered: that ends the call as canceled, not as completed with a failure */
+        cocancel_cancel_call(NULL, record->call, 0, COCANCEL_NO_WAIT);
+        cocancel_complete(NULL, record->call, &orphan);
     } else if (failure < 0) {
         cocancel_abandon(NULL, record->call, failure, &orphan);
     } else {
@@ -142,7 +146,7 @@ static void *read_replies(void *argument) {
         record->result = (int32_t)frame.word;
         record->size = frame.size;
         memcpy(record->reply, frame.payload, frame.size);
-        end(record, COCANCEL_S_OK);
+        end(record, record->result == COCANCEL_RPC_E_CALL_CANCELED ? record->result : COCANCEL_S_OK);
     }
     /* the server is gone: its clients get a failure */
     for (;;) {
