@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::report::Outcome;
 use crate::tools::{self, GCC};
 
-/// Files of examples/rpc that are programs; every other .c file is linked into each of them.
+/// Files of examples/rpc that are programs. NAME_*.c belongs to the program NAME; every other file is linked into each of them.
 const PROGRAMS: [&str; 4] = ["server", "demo", "client", "soak"];
 
 fn folder(project: &Project) -> PathBuf {
@@ -33,6 +33,11 @@ fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
     fs::create_dir_all(&dir)?;
     for program in &programs {
         let name = stem(program).context("a file without a name")?;
+        let owner = |p: &Path| {
+            let stem = stem(p).unwrap_or_default();
+            PROGRAMS.into_iter().find(|program| stem.strip_prefix(program).is_some_and(|rest| rest.starts_with('_')))
+        };
+        let linked = common.iter().filter(|p| owner(p).is_none_or(|owner| owner == name));
         let cmd = Cmd::new("gcc")
             .args(["-std=c11", "-pthread", "-O2", "-g", "-Wall", "-Wextra", "-Werror"])
             .arg("-I")
@@ -40,7 +45,7 @@ fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
             .arg("-I")
             .arg(&source)
             .arg(program)
-            .args(&common)
+            .args(linked)
             .args(library.link_static())
             .arg("-o")
             .arg(dir.join(format!("rpc-{name}")))

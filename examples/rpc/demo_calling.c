@@ -1,0 +1,169 @@
+/* Scenes of cancelling: what Cancel answers, and what then becomes of the client. SPDX-License-Identifier: MIT OR Apache-2.0 */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+
+#include "demo.h"
+
+static void at_once(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1};
+    client_start(&client);
+    client_is_blocked(&client);
+    expect("CoCancelCall(client, 0)", CoCancelCall(client.thread, 0), S_OK);
+    client_join(&client);
+    expect("the client, whose server is deaf", client.code, RPC_E_CALL_CANCELED);
+}
+
+static void grace_kept(void) {
+    struct client client = {.method = RPC_WORK, .argument = 60000, .enabled = 1};
+    client_start(&client);
+    client_is_blocked(&client);
+    while (ask(RPC_ENTERED) == 0) continue;
+    expect("CoCancelCall(client, 60): the server notices and returns", CoCancelCall(client.thread, 60), RPC_E_CALL_COMPLETE);
+    client_join(&client);
+    expect("the client gets the server's own result", client.code, S_OK);
+    expect_true("the server saw it through CoTestCancel", ask(RPC_SEEN) == 1);
+}
+
+static void grace_run_out(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1};
+    uint64_t began;
+    client_start(&client);
+    client_is_blocked(&client);
+    began = now_ms();
+    expect("CoCancelCall(client, 1): the server is deaf", CoCancelCall(client.thread, 1), S_OK);
+    client_join(&client);
+    expect("the client", client.code, RPC_E_CALL_CANCELED);
+    /* both clocks are floors */
+    expect_true("and not before the second was over", client.ended_ms - began + 1 >= 1000);
+}
+
+static void *cancel_for_long(void *argument) {
+    struct client *client = argument;
+    pthread_setname_np(pthread_self(), "first");
+    expect("CoCancelCall(client, infinite) waits", CoCancelCall(client->thread, 0xFFFFFFFF), S_OK);
+    return NULL;
+}
+
+static void shortened(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1};
+    pthread_t first;
+    client_start(&client);
+    client_is_blocked(&client);
+    pthread_create(&first, NULL, cancel_for_long, &client);
+    for (;;) { /* until the first request shows */
+        cocancel_call_info info[8];
+        size_t count = 8, n, shows = 0;
+        cocancel_snapshot(NULL, info, &count);
+        for (n = 0; n < count && n < 8; n++) shows += info[n].thread == client.thread && (info[n].flags & COCANCEL_IS_REQUESTED);
+        if (shows) break;
+        pause_ms(1);
+    }
+    expect("a later one, CoCancelCall(client, 1000), changes nothing", cocancel_cancel_thread(NULL, client.thread, 1000000, 0), RPC_E_CALL_CANCELED);
+    expect("a sooner one, CoCancelCall(client, 0), frees the client", CoCancelCall(client.thread, 0), RPC_E_CALL_CANCELED);
+    client_join(&client);
+    pthread_join(first, NULL);
+    expect("the client", client.code, RPC_E_CALL_CANCELED);
+}
+
+static void own_timeout(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1, .timeout_ms = 50};
+    client_start(&client);
+    client_join(&client);
+    expect("a call with a timeout of its own, 50 ms", client.code, RPC_E_CALL_CANCELED);
+}
+
+static void *race(void *argument) {
+    struct client *client = argument;
+    int32_t *code = (int32_t *)&client->result;
+    pthread_setname_np(pthread_self(), "racer");
+    *code = CoCancelCall(client->thread, 0);
+    say("CoCancelCall(client, 0) -> %s", cocancel_hresult_name(*code));
+    return NULL;
+}
+
+static void two_cancellers(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1}, racers[2] = {{0}, {0}};
+    pthread_t threads[2];
+    int32_t codes[2];
+    rpc_pending pending;
+    uint32_t argument = 60000;
+    int n;
+    (void)client;
+    /* this thread's own call, so that it stays there for both */
+    CoEnableCallCancellation(NULL);
+    expect("a call of this thread", rpc_send(server, RPC_SLEEP, &argument, sizeof argument, 0, 0, &pending), S_OK);
+    for (n = 0; n < 2; n++) {
+        racers[n].thread = cocancel_thread_id();
+        pthread_create(&threads[n], NULL, race, &racers[n]);
+    }
+    for (n = 0; n < 2; n++) {
+        pthread_join(threads[n], NULL);
+        codes[n] = (int32_t)racers[n].result;
+    }
+    expect_true("exactly one S_OK, the other RPC_E_CALL_CANCELED",
+                (codes[0] == S_OK && codes[1] == RPC_E_CALL_CANCELED) || (codes[1] == S_OK && codes[0] == RPC_E_CALL_CANCELED));
+    expect("the call", rpc_wait(&pending, NULL, NULL), RPC_E_CALL_CANCELED);
+    CoDisableCallCancellation(NULL);
+}
+
+static void server_dies(void) {
+    struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1}, disabled = {.method = RPC_SLEEP, .argument = 60000};
+    client_start(&client);
+    client_start(&disabled);
+    client_is_blocked(&client);
+    client_is_blocked(&disabled);
+    say("kills the server");
+    rpc_kill(server_pid, server_path);
+    client_join(&client);
+    client_join(&disabled);
+    expect("the client", client.code, COCANCEL_RPC_E_SERVER_DIED);
+    expect("one that could not be cancelled", disabled.code, COCANCEL_RPC_E_SERVER_DIED);
+}
+
+static void late_reply(void) {
+    struct client late = {.method = RPC_SLEEP, .argument = 100, .enabled = 1};
+    struct client next = {.method = RPC_ECHO, .argument = 77, .enabled = 1};
+    client_start(&late);
+    client_is_blocked(&late);
+    CoCancelCall(late.thread, 0);
+    client_join(&late);
+    expect("the first client is released", late.code, RPC_E_CALL_CANCELED);
+    while (rpc_records() != 0) {
+        next.thread = 0;
+        client_start(&next);
+        client_join(&next);
+        if (next.code != S_OK || next.result != 77) break;
+        pause_ms(20);
+    }
+    expect("every next call, until the late reply is there", next.code, S_OK);
+    expect_true("gets its own reply", next.result == 77);
+}
+
+static void never_entered(void) {
+    uint32_t argument = 300, before, n;
+    rpc_pending pending[17];
+    CoEnableCallCancellation(NULL);
+    /* the pool has 16 threads: the last request waits in its queue */
+    for (n = 0; n < 17; n++) rpc_send(server, RPC_SLEEP, &argument, sizeof argument, 0, 0, &pending[n]);
+    expect("CoCancelCall(0, 0) on the innermost", CoCancelCall(0, 0), S_OK);
+    expect("that call", rpc_wait(&pending[16], NULL, NULL), RPC_E_CALL_CANCELED);
+    for (n = 16; n-- > 0;) rpc_wait(&pending[n], NULL, NULL);
+    while (rpc_records() != 0) pause_ms(1); /* the refusal has come back */
+    before = ask(RPC_ENTERED);
+    expect_true("16 calls were entered, the canceled one never", before == 16);
+    CoDisableCallCancellation(NULL);
+}
+
+const struct scene calling_scenes[] = {
+    {"at-once", "pending, timeout 0: S_OK, the client is freed at once, whatever the server does [wil] [dce]", at_once},
+    {"grace-kept", "RPC_E_CALL_COMPLETE: the call was completed during the timeout interval [seed]", grace_kept},
+    {"grace-run-out", "pending, timeout n: S_OK when the time ran out, the client not before n seconds [seed] [doc]", grace_run_out},
+    {"shortened", "RPC_E_CALL_CANCELED: the call was already canceled; a sooner request shortens an infinite one [seed] [old]", shortened},
+    {"own-timeout", "a call's own timeout [ours]", own_timeout},
+    {"two-cancellers", "two cancellers race: exactly one S_OK [ours, from seed]", two_cancellers},
+    {"server-dies", "the server is killed in the middle: its clients get a failure, nothing leaks [ours]", server_dies},
+    {"late-reply", "a reply that comes late never answers the next call [win]", late_reply},
+    {"never-entered", "a call cancelled before its server was entered is never entered [ours]", never_entered},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,121 @@
+/*
+ * rpc-soak [ROUNDS] [SEED]: kills the server at random moments, under cancelled, hung and quick calls. After each round no client waits,
+ * no record and no slot is left. Exit status 0: so it was.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cocancel_com.h"
+#include "rpc.h"
+
+enum { CLIENTS = 4 };
+
+static rpc_connection *server;
+static atomic_uint threads[CLIENTS];
+static atomic_int running, bad;
+static atomic_ulong ok, canceled, died, cancels;
+
+static uint32_t next(uint32_t *seed) {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    *seed ^= *seed << 5;
+    return *seed;
+}
+
+struct client {
+    int number;
+    uint32_t seed;
+};
+
+/* Calls until the server is gone. */
+static void *client(void *argument) {
+    struct client *self = argument;
+    if (next(&self->seed) % 4 != 0) CoEnableCallCancellation(NULL);
+    atomic_store(&threads[self->number], cocancel_thread_id());
+    for (;;) {
+        static const uint32_t methods[] = {RPC_ECHO, RPC_SLEEP, RPC_WORK};
+        uint32_t random = next(&self->seed), value = random % 50, result = 0, size = sizeof result;
+        uint32_t timeout = random % 7 == 0 ? 1 + random % 5 : 0;
+        int32_t code = rpc_call(server, methods[random / 64 % 3], &value, sizeof value, timeout, &result, &size);
+        if (code == S_OK) {
+            if (random / 64 % 3 == 0 && result != value) atomic_store(&bad, 1); /* another call's reply */
+            atomic_fetch_add(&ok, 1);
+        } else if (code == RPC_E_CALL_CANCELED) {
+            atomic_fetch_add(&canceled, 1);
+        } else {
+            if (code != RPC_E_SERVER_DIED) atomic_store(&bad, 2);
+            atomic_fetch_add(&died, 1);
+            return NULL;
+        }
+    }
+}
+
+static void *canceller(void *argument) {
+    uint32_t seed = *(uint32_t *)argument;
+    while (atomic_load(&running)) {
+        uint32_t thread = atomic_load(&threads[next(&seed) % CLIENTS]);
+        int32_t code = thread == 0 ? E_NOINTERFACE : cocancel_cancel_thread(NULL, thread, next(&seed) % 3, 0);
+        if (code == S_OK) atomic_fetch_add(&cancels, 1);
+        if (code != S_OK && code != E_NOINTERFACE && code != CO_E_CANCEL_DISABLED && code != RPC_E_CALL_CANCELED && code != RPC_E_CALL_COMPLETE)
+            atomic_store(&bad, 3);
+        usleep(next(&seed) % 300);
+    }
+    return NULL;
+}
+
+static int one_round(const char *program, uint32_t *seed) {
+    char path[108];
+    pthread_t clients[CLIENTS], cancelling;
+    struct client selves[CLIENTS];
+    uint32_t cancel_seed = next(seed);
+    size_t left = 0;
+    int n, process = rpc_spawn(program, path, sizeof path);
+    server = rpc_connect_when_up(path);
+    if (server == NULL) return 0;
+    atomic_store(&running, 1);
+    for (n = 0; n < CLIENTS; n++) {
+        selves[n] = (struct client){n, next(seed)};
+        atomic_store(&threads[n], 0);
+        if (pthread_create(&clients[n], NULL, client, &selves[n]) != 0) abort();
+    }
+    if (pthread_create(&cancelling, NULL, canceller, &cancel_seed) != 0) abort();
+    usleep(next(seed) % 20000);
+    rpc_kill(process, path);
+    for (n = 0; n < CLIENTS; n++) pthread_join(clients[n], NULL);
+    atomic_store(&running, 0);
+    pthread_join(cancelling, NULL);
+    rpc_disconnect(server);
+    cocancel_snapshot(NULL, NULL, &left);
+    if (left != 0 || rpc_records() != 0) {
+        printf("left behind: %zu slots, %u records\n", left, rpc_records());
+        return 0;
+    }
+    return !atomic_load(&bad);
+}
+
+int main(int count, char **arguments) {
+    long rounds = count > 1 ? strtol(arguments[1], NULL, 10) : 1000, n;
+    uint32_t seed = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 2463534242u;
+    char program[512];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 12);
+    if (length <= 0) return 1;
+    program[length] = 0;
+    strcpy(strrchr(program, '/') + 1, "rpc-server");
+    printf("%ld rounds, seed %u\n", rounds, seed);
+    for (n = 0; n < rounds; n++) {
+        if (!one_round(program, &seed)) {
+            printf("round %ld: not so (%d)\n", n, atomic_load(&bad));
+            return 1;
+        }
+    }
+    printf("%ld servers killed: %lu replies, %lu calls canceled by %lu cancels and timeouts, %lu failed with their server; nothing left\n", rounds,
+           atomic_load(&ok), atomic_load(&canceled), atomic_load(&cancels), atomic_load(&died));
+    return 0;
+}
