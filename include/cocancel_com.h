@@ -14,14 +14,14 @@
 #ifndef COCANCEL_COM_H
 #define COCANCEL_COM_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #if !defined(COCANCEL_HOST_COM) && defined(__IUnknown_INTERFACE_DEFINED__)
 #define COCANCEL_HOST_COM
 #endif
 
 #if !defined(COCANCEL_HOST_COM)
-#include <stddef.h>
-#include <stdint.h>
-
 #if defined(_WIN32) && !defined(_WIN64)
 #define COCANCEL_STDCALL __stdcall
 #else

@@ -184,7 +184,6 @@ impl CallSlot {
         self.request.compare_exchange(seen.bits(), next.bits(), AcqRel, Relaxed).is_ok()
     }
 
-    #[cfg(feature = "com")]
     pub(crate) fn host(&self) -> *mut () {
         // Relaxed: visible by the acquire of the pin (rule 3)
         self.host.load(Relaxed)

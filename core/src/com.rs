@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`guid`] | GUIDs and the two interface ids |
 //! | [`object`] | the standard cancel object: a call slot as a COM object |
-//! | [`custom`] | calling foreign objects |
+//! | `custom` | calling foreign objects |
 //! | [`functions`] | CoCancelCall, CoGetCancelObject, CoSetCancelObject |
 //! | [`context`] | CoTestCancel, CoGetCallContext, CoSwitchCallContext |
 

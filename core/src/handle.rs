@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use crate::stack::Marker;
+use crate::stack::{DEPTH_BITS, DEPTH_MASK, Head, Marker};
 use crate::state::GENERATION_BITS;
 
 /// Names one call. Never 0, as large as a pointer, free to copy and to pass to other threads.
@@ -26,8 +26,17 @@ pub(crate) const MAX_INDEX: usize = usize::MAX >> REST_SHIFT;
 /// What a handle stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Named {
-    Slot { index: u32, generation: u32 },
-    Marker { depth: u32, kind: Marker, below: Marker },
+    Slot {
+        index: u32,
+        generation: u32,
+    },
+    /// `under`: the slot that the marker stands on; `depth`: how many stand there with it; `below`: what the next one is.
+    Marker {
+        under: Option<u32>,
+        depth: u32,
+        kind: Marker,
+        below: Marker,
+    },
     Untracked,
 }
 
@@ -36,9 +45,15 @@ impl CallHandle {
         Self::pack((index as usize) << GENERATION_BITS | generation as usize, TAG_SLOT)
     }
 
-    pub(crate) const fn of_marker(depth: u32, kind: Marker, below: Marker) -> Self {
-        let flags = matches!(kind, Marker::Barrier) as usize | (matches!(below, Marker::Barrier) as usize) << 1;
-        Self::pack((depth as usize) << 2 | flags, TAG_MARKER)
+    /// The topmost marker of `head`, which stands on one of kind `below`, if on any.
+    pub(crate) const fn of_marker(head: Head, below: Marker) -> Self {
+        let under = match head.slot() {
+            Some(slot) => slot as usize + 1,
+            None => 0,
+        };
+        let kind = matches!(head.marker(), Some(Marker::Barrier)) as usize;
+        let flags = kind | (matches!(below, Marker::Barrier) as usize) << 1;
+        Self::pack((under << DEPTH_BITS | head.depth() as usize) << 2 | flags, TAG_MARKER)
     }
 
     pub(crate) const UNTRACKED: Self = Self::pack(0, TAG_UNTRACKED);
@@ -72,9 +87,12 @@ impl CallHandle {
                 index: narrow(rest >> GENERATION_BITS),
                 generation: (rest & ((1 << GENERATION_BITS) - 1)) as u32,
             },
-            TAG_MARKER => {
-                Named::Marker { depth: narrow(rest >> 2), kind: marker(rest & 1), below: marker(rest >> 1 & 1) }
-            }
+            TAG_MARKER => Named::Marker {
+                under: narrow(rest >> 2 >> DEPTH_BITS).checked_sub(1),
+                depth: (rest >> 2) as u32 & DEPTH_MASK,
+                kind: marker(rest & 1),
+                below: marker(rest >> 1 & 1),
+            },
             _ => Named::Untracked,
         }
     }
@@ -101,8 +119,10 @@ mod tests {
             assert_eq!(CallHandle::from_bits(handle.to_bits()), Some(handle));
         }
         for (kind, below) in [(Marker::Disabled, Marker::Barrier), (Marker::Barrier, Marker::Disabled)] {
-            let handle = CallHandle::of_marker(511, kind, below);
-            assert_eq!(handle.named(), Named::Marker { depth: 511, kind, below });
+            for (head, under) in [(Head::EMPTY, None), (Head::of_slot(65_000), Some(65_000))] {
+                let handle = CallHandle::of_marker(head.push(below).unwrap().push(kind).unwrap(), below);
+                assert_eq!(handle.named(), Named::Marker { under, depth: 2, kind, below });
+            }
         }
         assert_eq!(CallHandle::UNTRACKED.named(), Named::Untracked);
         let forged = CallHandle::from_bits(1 << (usize::BITS - 1) | CallHandle::of_slot(3, 4).to_bits());

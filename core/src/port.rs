@@ -6,15 +6,7 @@ use crate::handle::CallHandle;
 #[cfg(all(feature = "posix", not(loom)))]
 pub mod posix;
 
-/// Which of the two who can wait for a call.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
-pub enum Side {
-    /// The client, waiting for the reply.
-    Client = 1,
-    /// The one canceller that waits for the server.
-    Canceller = 2,
-}
+pub use crate::state::Side;
 
 /// What a waiter sleeps on, and what a waker wakes.
 #[derive(Clone, Copy, Debug)]

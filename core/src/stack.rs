@@ -17,8 +17,8 @@ pub(crate) enum Marker {
     Barrier,
 }
 
-const DEPTH_BITS: u32 = 9;
-const DEPTH_MASK: u32 = (1 << DEPTH_BITS) - 1;
+pub(crate) const DEPTH_BITS: u32 = 9;
+pub(crate) const DEPTH_MASK: u32 = (1 << DEPTH_BITS) - 1;
 const BARRIER: u32 = 1 << DEPTH_BITS;
 const SLOT_SHIFT: u32 = DEPTH_BITS + 1;
 
@@ -80,6 +80,11 @@ impl Head {
         }
         let bits = (self.0 - 1) & !BARRIER;
         Some(Head(if bits & DEPTH_MASK != 0 && matches!(below, Marker::Barrier) { bits | BARRIER } else { bits }))
+    }
+
+    /// With one marker less that is not the topmost.
+    pub(crate) const fn thin(self) -> Self {
+        if self.depth() > 1 { Head(self.0 - 1) } else { self }
     }
 
     /// The head that remains when this head's slot is unlinked from `self` and lay on `below`: its markers move down.

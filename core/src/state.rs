@@ -31,7 +31,15 @@
 //! *Canceling* is not stored: it is pending and requested. A home slot goes from VACANT to PENDING in one plain store,
 //! because only its own thread ever leaves VACANT there.
 
-use crate::port::Side;
+/// Which of the two who can wait for a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum Side {
+    /// The client, waiting for the reply.
+    Client = 1,
+    /// The one canceller that waits for the server.
+    Canceller = 2,
+}
 
 /// Where a slot is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -237,9 +245,11 @@ impl State {
         if client { State(base.set(CLIENT | SERVER).0 + 2) } else { State(base.set(SERVER).0 + 1) }
     }
 
-    /// (2) The frame of a served call that has no slot of its own: it stays until the serving thread leaves it.
-    pub(crate) const fn publish_frame(self) -> Self {
-        State((self.0 & GENERATION) + 1).with_phase(Phase::Pending).set(SERVING | DISABLED)
+    /// (2) The frame of a served call that has no slot of its own: pending though no completion is owed, until the serving thread
+    /// leaves it.
+    pub(crate) const fn publish_frame(self, disabled: bool) -> Self {
+        let base = State((self.0 & GENERATION) + 1).with_phase(Phase::Pending).set(SERVING);
+        if disabled { base.set(DISABLED) } else { base }
     }
 
     /// (2) A custom object becomes visible; its registration brings the pin.
@@ -312,16 +322,17 @@ impl State {
         }
     }
 
-    /// (11) A request with a deadline shows; the client must look at its deadline anew.
-    pub(crate) const fn note_request(self) -> Result<(Self, Wakes), Refused> {
+    /// (11) A request with a deadline shows; if that is `sooner` than what the client knows, the client must look at it anew.
+    pub(crate) const fn note_request(self, sooner: bool) -> Result<(Self, Wakes), Refused> {
         match self.phase() {
             Phase::Pending => {
                 let wakes = Wakes {
-                    client: self.has(CLIENT_WAITS),
+                    client: sooner && self.has(CLIENT_WAITS),
                     canceller: false,
                     tell_server: !self.has(REQUESTED) && self.has(SERVER),
                 };
-                Ok((self.clear(CLIENT_WAITS).set(REQUESTED), wakes))
+                let next = if sooner { self.clear(CLIENT_WAITS) } else { self };
+                Ok((next.set(REQUESTED), wakes))
             }
             Phase::Vacant | Phase::Claimed => Err(Refused::Stale),
             phase => Err(Refused::Phase(phase)),

@@ -2,12 +2,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::project::Project;
 
 /// `cargo xtask bench`
 pub fn command(project: &Project, args: &[String]) -> Result<ExitCode> {
-    let status = project.cargo(["bench", "-p", "cocancel-bench"]).args(args).run_attached()?;
+    // what the rows of the C interface are linked with
+    let built = project.cargo(["build", "--release", "-p", "cocancel-ffi"]).run_attached()?;
+    ensure!(built.success(), "the C library does not build");
+    let library = project.target.join("release/libcocancel.a");
+    let bench = project.cargo(["bench", "-p", "cocancel-bench", "--"]).args(args).env("COCANCEL_LIB", library);
+    let status = bench.run_attached()?;
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }

@@ -94,7 +94,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// Those of [`object_of`](Runtime::object_of); `E_NOINTERFACE` also: the object does not know `iid`.
     pub fn com_object_of(&'static self, call: CallHandle, iid: &Guid) -> Result<*mut (), Hresult> {
-        let slot = self.pin_named(call)?;
+        let slot = self.pin_object(call)?;
         self.query(slot, iid)
     }
 
@@ -130,7 +130,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// `CoSetCancelObject(NULL)`: unregisters the calling thread's topmost object. The last to let go of a custom object releases it: that
-    /// may be another thread, which is just cancelling through it. Not from interrupt handlers.
+    /// may be another thread, which is just cancelling through it. A standard object whose call is over leaves the stack, too; its call still has
+    /// to be finished, and a thread that exits without finishing it leaves its slot in use. Not from interrupt handlers.
     ///
     /// # Errors
     ///

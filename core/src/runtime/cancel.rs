@@ -118,11 +118,19 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// `E_INVALIDARG`: stale or forged. `E_NOINTERFACE`: it took no slot. `E_OUTOFMEMORY`: too many pins.
     pub fn object_of(&self, call: CallHandle) -> Result<CancelObject<'_, P, S>, Hresult> {
-        Ok(CancelObject { runtime: self, slot: self.pin_named(call)? })
+        Ok(CancelObject { runtime: self, slot: self.pin_object(call)? })
     }
 
-    pub(crate) fn pin_named(&self, call: CallHandle) -> Result<Slot<'_>, Hresult> {
-        let (slot, generation) = self.named(call).map_err(no_object)?;
+    /// A pin for the object of a call; one that took no slot has none.
+    pub(crate) fn pin_object(&self, call: CallHandle) -> Result<Slot<'_>, Hresult> {
+        self.pin_named(call, |named| match named {
+            Named::Slot { .. } => Hresult::E_INVALIDARG,
+            Named::Marker { .. } | Named::Untracked => Hresult::E_NOINTERFACE,
+        })
+    }
+
+    fn pin_named(&self, call: CallHandle, no_slot: impl Fn(Named) -> Hresult) -> Result<Slot<'_>, Hresult> {
+        let (slot, generation) = self.named(call).map_err(no_slot)?;
         slot.1.transition(|state| Ok((state.of(generation)?.pin()?, ()))).map_err(bad_input)?;
         Ok(slot)
     }
@@ -150,7 +158,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// As [`CancelObject::cancel`]; `E_INVALIDARG`: stale or forged; `CO_E_CANCEL_DISABLED`, `E_NOINTERFACE`: it took no slot
     /// because its thread was disabled, or because none was free.
     pub fn cancel_call(&self, call: CallHandle, timeout: Timeout, waiting: Waiting) -> Hresult {
-        match self.pin_named(call) {
+        match self.pin_named(call, not_cancellable) {
             Ok(slot) => {
                 let answer = self.request(slot, timeout, Canceller::Host, waiting);
                 self.unpin(slot);
@@ -179,12 +187,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let call = CallHandle::of_slot(index, generation);
         let now = self.now();
         let deadline = Deadline::after(now, timeout);
-        let elected = loop {
+        let (elected, sooner) = loop {
             let state = words.state();
             if state.is_disabled() && who == Canceller::Anybody {
                 return Err(Hresult::CO_E_CANCEL_DISABLED);
             }
             match state.phase() {
+                // the frame of a call that took no slot
+                Phase::Pending if !state.owes_completion() => return Err(Hresult::E_NOINTERFACE),
                 Phase::Pending => {}
                 Phase::Canceled => return Err(Hresult::RPC_E_CALL_CANCELED),
                 _ => return Err(Hresult::RPC_E_CALL_COMPLETE),
@@ -201,10 +211,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                     return Err(Hresult::RPC_E_CALL_CANCELED);
                 }
                 // the elected one has not come to show it yet: done for him below, before we say "already canceled"
-                break false;
+                break (false, false);
             }
             if words.ask(seen, asked) {
-                break !seen.is_requested();
+                break (!seen.is_requested(), asked.deadline() != seen.deadline());
             }
         };
         let lost = if elected { Ok(()) } else { Err(Hresult::RPC_E_CALL_CANCELED) };
@@ -214,7 +224,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.arm(deadline, now);
         // A read-modify-write also where the bit is set already: it finds a client that announced itself before it could read
         // the new deadline.
-        match words.transition(|state| state.of(generation)?.note_request()) {
+        match words.transition(|state| state.of(generation)?.note_request(sooner)) {
             Ok(passed) => {
                 if elected {
                     self.event(EventKind::Requested, call);
@@ -339,8 +349,8 @@ impl<P: Port, S: Storage> Drop for CancelObject<'_, P, S> {
     }
 }
 
-/// Why a call that took no slot has no object.
-fn no_object(named: Named) -> Hresult {
+/// Why a call that took no slot cannot be cancelled.
+fn not_cancellable(named: Named) -> Hresult {
     match named {
         Named::Slot { .. } => Hresult::E_INVALIDARG,
         Named::Marker { kind: Marker::Disabled, .. } => Hresult::CO_E_CANCEL_DISABLED,

@@ -263,7 +263,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
             Err(Named::Untracked) => return Ok(Outcome::Completed),
-            Err(Named::Marker { depth, below, .. }) => return self.unmark(depth, below),
+            Err(Named::Marker { under, depth, below, .. }) => return self.unmark(under, depth, below),
             Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
         };
         slot.1.state().of(generation).map_err(bad_input)?;
@@ -313,23 +313,26 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         false
     }
 
-    /// Takes a marker off the calling thread's stack.
-    fn unmark(&self, depth: u32, below: Marker) -> Result<Outcome, Hresult> {
+    /// Takes a marker off the calling thread's stack: normally the topmost, else one below newer ones.
+    fn unmark(&self, under: Option<u32>, depth: u32, below: Marker) -> Result<Outcome, Hresult> {
         let (_, thread) = self.current().ok_or(Hresult::E_INVALIDARG)?;
-        let head = thread.top();
-        if let Some(popped) = head.pop(below) {
-            if head.depth() == depth {
-                thread.set_top(popped);
+        let popped = |head: Head| {
+            let is_topmost = head.depth() == depth || head.depth() == 1;
+            if is_topmost { head.pop(below) } else { Some(head.thin()) }
+        };
+        let top = thread.top();
+        // where it was put; else, if that slot was unlinked from under it, the next best
+        for exact in [true, false] {
+            let fits = |head: Head| head.depth() != 0 && (!exact || head.slot() == under);
+            if fits(top) {
+                thread.set_top(popped(top).ok_or(Hresult::E_INVALIDARG)?);
                 return Ok(Outcome::Completed);
             }
-        }
-        // out of order: it stands below calls that took slots
-        let mut head = head;
-        while let Some(above) = head.slot().and_then(|above| self.slot(above)) {
-            head = above.outer();
-            if head.depth() >= depth {
-                if let Some(popped) = head.pop(below) {
-                    above.set_outer(popped);
+            let mut head = top;
+            while let Some(above) = head.slot().and_then(|above| self.slot(above)) {
+                head = above.outer();
+                if fits(head) {
+                    above.set_outer(popped(head).ok_or(Hresult::E_INVALIDARG)?);
                     return Ok(Outcome::Completed);
                 }
             }
@@ -357,7 +360,7 @@ fn mark(thread: Thread<'_>, outer: Head, marker: Marker, why: Hresult) -> Option
     let head = outer.push(marker)?;
     thread.1.set_top(head);
     let below = outer.marker().unwrap_or(Marker::Disabled);
-    Some(Begun { call: CallHandle::of_marker(head.depth(), marker, below), cancellable: Err(why) })
+    Some(Begun { call: CallHandle::of_marker(head, below), cancellable: Err(why) })
 }
 
 /// Why there is nothing to poll or to wait on.

@@ -58,7 +58,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
             Err(Named::Slot { .. }) => return Err(Refusal::BadInput(Hresult::E_INVALIDARG)),
-            Err(Named::Marker { .. } | Named::Untracked) => return Ok(self.enter_untracked()),
+            Err(named) => {
+                return Ok(self.enter_untracked(matches!(named, Named::Marker { kind: Marker::Disabled, .. })));
+            }
         };
         let passed = slot
             .1
@@ -83,24 +85,25 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// A frame for a call that took no slot, so that testing answers as for any call; without a free slot, only a marker.
-    fn enter_untracked(&self) -> CallHandle {
+    fn enter_untracked(&self, disabled: bool) -> CallHandle {
+        // without a thread slot nobody could find the frame, nor drop it when the thread ends
+        let Some((_, thread)) = self.attach() else { return CallHandle::UNTRACKED };
         if let Some((slot, state)) = self.claim() {
-            let frame = self.publish_frame(slot, state);
+            let frame = self.publish_frame(slot, state, disabled);
             self.push_serving(slot, false);
             return frame;
         }
-        if let Some((_, thread)) = self.attach() {
-            let head = thread.serving();
-            if let Some(marked) = head.push(Marker::Barrier) {
+        match thread.serving().push(Marker::Barrier) {
+            None => CallHandle::UNTRACKED,
+            Some(marked) => {
                 thread.set_serving(marked);
-                return CallHandle::of_marker(marked.depth(), Marker::Barrier, Marker::Barrier);
+                CallHandle::of_marker(marked, Marker::Barrier)
             }
         }
-        CallHandle::UNTRACKED
     }
 
-    fn publish_frame(&self, slot: Slot<'_>, state: State) -> CallHandle {
-        let state = state.publish_frame();
+    fn publish_frame(&self, slot: Slot<'_>, state: State, disabled: bool) -> CallHandle {
+        let state = state.publish_frame(disabled);
         self.publish(slot, state, CallOptions::new(), Head::UNLINKED)
     }
 

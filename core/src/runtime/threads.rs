@@ -6,6 +6,7 @@ use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::index::Index;
 use crate::port::Port;
+use crate::runtime::server::Reply;
 use crate::stack::Head;
 use crate::state::{Phase, Refused};
 use crate::storage::Storage;
@@ -56,7 +57,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let start = self.shared.free_thread.load(Relaxed) as usize;
         let (before, from) = threads.split_at_checked(start).unwrap_or((&[], threads));
         let start = threads.len() - from.len();
-        let (index, thread) = (start..).zip(from).chain((0..).zip(before)).find(|(_, thread)| thread.claim(id))?;
+        let slots = || (start..).zip(from).chain((0..).zip(before));
+        // preferably one whose home slot is not still kept by somebody from its last thread
+        let is_home_free = |thread: &ThreadSlot| thread.home().is_none_or(|home| home.state().phase() == Phase::Vacant);
+        let mut with_home = slots().filter(|(_, thread)| is_home_free(thread));
+        let (index, thread) =
+            with_home.find(|(_, thread)| thread.claim(id)).or_else(|| slots().find(|(_, thread)| thread.claim(id)))?;
         let index = index as u32;
         // Relaxed: a hint
         self.shared.free_thread.store(index + 1, Relaxed);
@@ -124,18 +130,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     fn exit_thread(&self, (index, thread): Thread<'_>, id: u32) {
         thread.set_enabled(0);
-        while let Some(call) = thread.top().slot() {
-            let Some(slot) = self.slot(call) else { break };
-            thread.set_top(slot.outer());
-            self.drop_client((call, slot));
-        }
-        thread.set_top(Head::EMPTY);
         while let Some(call) = thread.serving().slot() {
             let Some(slot) = self.slot(call) else { break };
             thread.set_serving(slot.serving());
             self.drop_serving((call, slot));
         }
         thread.set_serving(Head::EMPTY);
+        while let Some(call) = thread.top().slot() {
+            let Some(slot) = self.slot(call) else { break };
+            thread.set_top(slot.outer());
+            self.drop_client((call, slot));
+        }
+        thread.set_top(Head::EMPTY);
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
         if !self.storage.index().is_empty() {
@@ -176,7 +182,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let state = slot.state();
         if state.owes_completion() {
             let call = CallHandle::of_slot(index, state.generation());
-            if let Ok(super::server::Reply::Orphaned(host)) = self.abandon(call, Hresult::RPC_E_SERVER_DIED) {
+            let host = slot.host();
+            let reply = self.abandon(call, Hresult::RPC_E_SERVER_DIED);
+            // without a client here the record was this side's all along
+            if matches!(reply, Ok(Reply::Orphaned(_))) || !state.has_client() {
                 self.port.orphaned(host);
             }
         }

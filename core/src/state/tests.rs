@@ -86,8 +86,8 @@ fn side_ends(before: State, step: Step, side: u32, keeps_pin: bool) {
 fn no_word_at_all_makes_a_transition_panic() {
     for word in every_word() {
         let _ = (word.claim(), word.pin(), word.unpin(), word.complete(Phase::Failed), word.cancel(), word.finish());
-        let _ = (word.note_request(), word.client_waits(), word.canceller_waits(), word.enter(), word.leave());
-        let _ = (word.publish_call(true, true), word.publish_frame());
+        let _ = (word.note_request(true), word.client_waits(), word.canceller_waits(), word.enter(), word.leave());
+        let _ = (word.publish_call(true, true), word.publish_frame(true));
     }
 }
 
@@ -109,8 +109,11 @@ fn claim_and_publish() {
             let expected = SERVER | if client { CLIENT } else { 0 } | if disabled { DISABLED } else { 0 };
             assert_eq!(flags(call), expected, "nothing of the word's past shows");
         }
-        let frame = word.publish_frame();
-        assert_eq!((frame.phase(), frame.pins(), flags(frame)), (Phase::Pending, 1, SERVING | DISABLED));
+        for disabled in [false, true] {
+            let frame = word.publish_frame(disabled);
+            let expected = SERVING | if disabled { DISABLED } else { 0 };
+            assert_eq!((frame.phase(), frame.pins(), flags(frame)), (Phase::Pending, 1, expected));
+        }
     }
 }
 
@@ -220,15 +223,18 @@ fn cancel_note_and_announce() {
             }
             Err(refused) => assert!(!pending && refusal_fits(word, refused)),
         }
-        match word.note_request() {
-            Ok((next, wakes)) => {
-                lawful(word, next);
-                assert!(pending && next.phase() == Phase::Pending && next.has(REQUESTED) && !next.has(CLIENT_WAITS));
-                assert_eq!(next.has(CANCELLER_WAITS), word.has(CANCELLER_WAITS));
-                assert_eq!((wakes.client, wakes.canceller), (word.has(CLIENT_WAITS), false));
-                assert_eq!(wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED), "told once");
+        for sooner in [false, true] {
+            match word.note_request(sooner) {
+                Ok((next, wakes)) => {
+                    lawful(word, next);
+                    assert!(pending && next.phase() == Phase::Pending && next.has(REQUESTED));
+                    assert_eq!(next.has(CLIENT_WAITS), word.has(CLIENT_WAITS) && !sooner, "taken by the waker");
+                    assert_eq!(next.has(CANCELLER_WAITS), word.has(CANCELLER_WAITS));
+                    assert_eq!((wakes.client, wakes.canceller), (word.has(CLIENT_WAITS) && sooner, false));
+                    assert_eq!(wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED), "told once");
+                }
+                Err(refused) => assert!(!pending && refusal_fits(word, refused)),
             }
-            Err(refused) => assert!(!pending && refusal_fits(word, refused)),
         }
         for (announced, bit) in [(word.client_waits(), CLIENT_WAITS), (word.canceller_waits(), CANCELLER_WAITS)] {
             match announced {

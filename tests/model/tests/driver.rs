@@ -34,6 +34,16 @@ fn only_advance_moves_the_clock() {
 }
 
 #[test]
+fn a_reference_is_held_until_its_release() {
+    let mut model = waiting();
+    assert!(!model.holds(1));
+    model.run(2, Op::ObjectOf { call: 1, reference: 1 });
+    assert!(model.holds(1));
+    model.run(2, Op::Release { reference: 1 });
+    assert!(!model.holds(1));
+}
+
+#[test]
 #[should_panic(expected = "thread 1 waits")]
 fn a_thread_that_waits_starts_nothing() {
     waiting().run(1, Op::Enable);
