@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ struct rpc_connection {
     pthread_t reader;
 };
 
+enum { SEND_SECONDS = 2 };
+
 static atomic_uint records;
 
 uint32_t rpc_records(void) { return atomic_load(&records); }
@@ -72,6 +75,14 @@ static void free_ticket(struct ticket *ticket) {
     free(ticket);
 }
 
+/*
+ * Sends, with the connection's mutex held. A server that takes nothing for SEND_SECONDS is given up: part of a frame may have gone, so the
+ * connection ends, and the reader fails every call in the table. No canceller is kept longer than that.
+ */
+static void send_frame(rpc_connection *connection, const struct wire_frame *frame) {
+    if (!wire_send(connection->socket, frame)) shutdown(connection->socket, SHUT_RDWR);
+}
+
 /* ---- hooks ---- */
 
 static void retire(void *user, void *context) {
@@ -88,7 +99,7 @@ static void cancel_requested(void *user, cocancel_call call, void *context, uint
     ticket->canceled = 1;
     if (ticket->sent) {
         struct wire_frame frame = {.id = ticket->id, .kind = WIRE_CANCEL, .word = remaining_ms};
-        wire_send(ticket->connection->socket, &frame);
+        send_frame(ticket->connection, &frame);
     }
     pthread_mutex_unlock(&ticket->connection->mutex);
 }
@@ -179,6 +190,8 @@ rpc_connection *rpc_connect(const char *path) {
         close(end);
         return NULL;
     }
+    struct timeval patience = {.tv_sec = SEND_SECONDS};
+    setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     connection->socket = end;
     atomic_init(&connection->references, 2); /* the caller's and the reader's */
     pthread_mutex_init(&connection->mutex, NULL);
@@ -246,8 +259,7 @@ int32_t rpc_send(rpc_connection *connection, uint32_t method, const void *argume
         record->next = connection->out;
         connection->out = record;
         ticket->sent = 1;
-        /* a send that fails is the reader's to notice: it fails every call in the table */
-        wire_send(connection->socket, &frame);
+        send_frame(connection, &frame);
     }
     pthread_mutex_unlock(&connection->mutex);
     if (failure != COCANCEL_S_OK) end(record, failure);
@@ -281,6 +293,7 @@ int32_t rpc_wait(rpc_pending *pending, void *result, uint32_t *size) {
     }
     int32_t finished = cocancel_finish(NULL, call);
     if (finished == COCANCEL_RPC_E_CALL_CANCELED) return finished; /* never look at the record again */
+    if (finished == COCANCEL_E_INVALIDARG || finished == COCANCEL_E_UNEXPECTED) return finished; /* not this thread's: it is still out */
     if (finished != COCANCEL_S_OK) record->result = finished;
     return take_reply(record, result, size);
 }

@@ -20,8 +20,10 @@
 struct client {
     int socket;
     atomic_uint references;
-    pthread_mutex_t mutex; /* who sends, and the jobs */
-    struct job *jobs;      /* those that a cancel frame may still mean */
+    pthread_mutex_t sending; /* who sends */
+    /* not the same: the reader must go on reading while a reply waits for room, or both ends wait for each other */
+    pthread_mutex_t mutex;
+    struct job *jobs; /* those that a cancel frame may still mean */
 };
 
 struct job {
@@ -40,6 +42,7 @@ static struct job *queue, **queue_end = &queue;
 static void release(struct client *client) {
     if (atomic_fetch_sub(&client->references, 1) != 1) return;
     close(client->socket);
+    pthread_mutex_destroy(&client->sending);
     pthread_mutex_destroy(&client->mutex);
     free(client);
 }
@@ -59,9 +62,9 @@ static void reply(struct job *job, int32_t code, uint32_t size) {
     job->frame.kind = WIRE_REPLY;
     job->frame.word = (uint32_t)code;
     job->frame.size = size;
-    pthread_mutex_lock(&job->client->mutex);
+    pthread_mutex_lock(&job->client->sending);
     wire_send(job->client->socket, &job->frame); /* a client that is gone needs none */
-    pthread_mutex_unlock(&job->client->mutex);
+    pthread_mutex_unlock(&job->client->sending);
 }
 
 static void run(struct job *job) {
@@ -102,7 +105,10 @@ static void *pool_thread(void *unused) {
 
 static void take_request(struct client *client, const struct wire_frame *frame) {
     struct job *job = calloc(1, sizeof *job);
-    if (job == NULL) return; /* the client's own timeout, or its canceller, frees it */
+    if (job == NULL) {
+        shutdown(client->socket, SHUT_RDWR); /* a client without cancellation would wait for ever: rather fail its connection */
+        return;
+    }
     job->client = client;
     job->frame = *frame;
     atomic_fetch_add(&client->references, 1);
@@ -164,6 +170,7 @@ int rpc_serve(const char *path, const rpc_method *served, uint32_t count, uint32
         }
         client->socket = socket;
         atomic_init(&client->references, 1);
+        pthread_mutex_init(&client->sending, NULL);
         pthread_mutex_init(&client->mutex, NULL);
         if (!start(serve_client, client)) release(client);
     }

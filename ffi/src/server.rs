@@ -120,7 +120,8 @@ pub unsafe extern "C" fn cocancel_complete(
     on!(unsafe { Target::of(runtime) }, |runtime| reply(runtime.complete(call), orphan))
 }
 
-/// The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code.
+/// The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code or
+/// one that means something else to it (RPC_E_CALL_CANCELED, RPC_S_CALLPENDING).
 /// Otherwise as cocancel_complete.
 ///
 /// # Safety

@@ -176,7 +176,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
-    /// `E_FAIL` if that is no failure code. Tells whose the record is now.
+    /// `E_FAIL` if that is no failure code, or one that means something else to a client (`RPC_E_CALL_CANCELED`,
+    /// `RPC_S_CALLPENDING`). Tells whose the record is now.
     ///
     /// Progress, callers and errors as [`complete`](Self::complete).
     ///
@@ -184,7 +185,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// As [`complete`](Self::complete).
     pub fn abandon(&self, call: CallHandle, failure: Hresult) -> Result<Reply, Hresult> {
-        let failure = if failure.is_err() { failure } else { Hresult::E_FAIL };
+        // these two would tell the client that the record is not its own, or that the call goes on
+        let ambiguous = failure == Hresult::RPC_E_CALL_CANCELED || failure == Hresult::RPC_S_CALLPENDING;
+        let failure = if failure.is_err() && !ambiguous { failure } else { Hresult::E_FAIL };
         self.end(call, Phase::Failed, failure)
     }
 

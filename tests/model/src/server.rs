@@ -94,7 +94,9 @@ impl Model {
     }
 
     pub(crate) fn abandon(&mut self, id: CallId, hresult: u32, effects: &mut Effects) -> Reply {
-        let hresult = if failed(hresult) { hresult } else { E_FAIL };
+        // these two would tell the client something else
+        let ambiguous = [RPC_E_CALL_CANCELED, RPC_S_CALLPENDING].contains(&hresult);
+        let hresult = if failed(hresult) && !ambiguous { hresult } else { E_FAIL };
         self.server_ends(id, Phase::Failed(hresult), effects)
     }
 
