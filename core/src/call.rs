@@ -105,17 +105,20 @@ impl CallSlot {
     }
 
     /// The state as of now, and all that was written before it.
+    #[inline]
     pub(crate) fn state(&self) -> State {
         // Acquire: pairs with every transition's release; what a phase promises can be read after it
         State::from_bits(self.state.load(Acquire))
     }
 
     /// The address that waiters of this call sleep on.
+    #[inline]
     pub(crate) fn word(&self) -> *const u32 {
         (&raw const self.state).cast()
     }
 
     /// Moves the state by `step` until its compare-exchange succeeds or it refuses.
+    #[inline]
     pub(crate) fn transition<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<Passed<T>, E> {
         let mut current = self.state();
         loop {
@@ -136,6 +139,7 @@ impl CallSlot {
         }
     }
 
+    #[inline]
     fn payload(&self, phase: Phase) -> Left {
         Left {
             phase,
@@ -147,6 +151,7 @@ impl CallSlot {
     }
 
     /// Takes a vacant slot of the shared table, for [`publish`](Self::publish).
+    #[inline]
     pub(crate) fn claim(&self) -> Option<State> {
         // Relaxed: only a hint, the compare-exchange decides
         let seen = State::from_bits(self.state.load(Relaxed));
@@ -158,6 +163,7 @@ impl CallSlot {
     }
 
     /// Fills a claimed slot, or the calling thread's vacant home slot, and makes it visible.
+    #[inline]
     pub(crate) fn publish(&self, state: State, payload: Payload) {
         // Relaxed, all: the slot is ours alone until the store below, whose release makes them visible
         self.host.store(payload.host, Relaxed);
@@ -171,12 +177,14 @@ impl CallSlot {
         self.state.store(state.bits(), Release);
     }
 
+    #[inline]
     pub(crate) fn request(&self) -> Request {
         // Acquire: pairs with `ask`; who sees a request also sees what its canceller did before
         Request::from_bits(self.request.load(Acquire))
     }
 
     /// One attempt to change the request word; `false` if it changed meanwhile.
+    #[inline]
     pub(crate) fn ask(&self, seen: Request, next: Request) -> bool {
         // AcqRel: elects the canceller. Release pairs with `request`; acquire orders this before the canceller's
         // read-modify-write of `state`, which is what finds a client that announced itself meanwhile.
@@ -184,60 +192,71 @@ impl CallSlot {
         self.request.compare_exchange(seen.bits(), next.bits(), AcqRel, Relaxed).is_ok()
     }
 
+    #[inline]
     pub(crate) fn host(&self) -> *mut () {
         // Relaxed: visible by the acquire of the pin (rule 3)
         self.host.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn context(&self) -> *mut () {
         // Relaxed: rules 3 and 5
         self.context.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn canceller(&self) -> *mut () {
         // Relaxed: rule 5
         self.canceller.load(Relaxed)
     }
 
     /// The client's own context for a blocking wait, where `begin` brought none.
+    #[inline]
     pub(crate) fn set_context(&self, context: *mut ()) {
         // Relaxed: the announcement that follows releases it (rule 5)
         self.context.store(context, Relaxed);
     }
 
     /// The elected canceller's context.
+    #[inline]
     pub(crate) fn set_canceller(&self, context: *mut ()) {
         // Relaxed: the announcement that follows releases it (rule 5)
         self.canceller.store(context, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn outer(&self) -> Head {
         // Relaxed: read by the thread that writes it, or to tell whether the call was ever on a stack (rules 2 and 4)
         Head::from_bits(self.outer.load(Relaxed))
     }
 
+    #[inline]
     pub(crate) fn set_outer(&self, head: Head) {
         // Relaxed: rule 4
         self.outer.store(head.bits(), Relaxed);
     }
 
+    #[inline]
     pub(crate) fn serving(&self) -> Head {
         // Relaxed: rule 4
         Head::from_bits(self.serving.load(Relaxed))
     }
 
+    #[inline]
     pub(crate) fn set_serving(&self, head: Head) {
         // Relaxed: rule 4
         self.serving.store(head.bits(), Relaxed);
     }
 
     /// The failure that the server's side left, once the phase is *failed*.
+    #[inline]
     pub(crate) fn result(&self) -> u32 {
         // Relaxed: visible by the acquire of the phase (rule 6)
         self.result.load(Relaxed)
     }
 
     /// Leaves a failure; the first one stays.
+    #[inline]
     pub(crate) fn set_result(&self, code: u32) {
         // Relaxed: published by the transition to *failed*; a compare-exchange only so that a second caller changes nothing
         let _ = self.result.compare_exchange(0, code, Relaxed, Relaxed);
@@ -248,11 +267,13 @@ impl CallSlot {
 #[cfg(feature = "com")]
 impl CallSlot {
     /// The slot as a COM object: a pointer to its vtable pointer.
+    #[inline]
     pub(crate) fn object(&self) -> *mut () {
         (&raw const *self).cast_mut().cast()
     }
 
     /// Makes the object one of the runtime whose vtable stands there, before the object is handed out.
+    #[inline]
     pub(crate) fn set_vtable(&self, vtable: *mut ()) {
         // Relaxed: a foreign caller reads it after it was given the object, which happens after this
         let seen = self.vtable.load(Relaxed);
@@ -263,15 +284,18 @@ impl CallSlot {
     }
 
     /// One COM reference more; returns the count before. It sticks at its maximum and never wraps.
+    #[inline]
     pub(crate) fn add_reference(&self) -> u32 {
         self.count(|count| if count == u32::MAX { count } else { count + 1 })
     }
 
     /// One COM reference less; returns the count before. One too many changes nothing.
+    #[inline]
     pub(crate) fn drop_reference(&self) -> u32 {
         self.count(|count| if count == u32::MAX { count } else { count.saturating_sub(1) })
     }
 
+    #[inline]
     fn count(&self, step: impl Fn(u32) -> u32) -> u32 {
         // Relaxed: only the count itself; the compare-exchange decides
         let mut seen = self.refs.load(Relaxed);
@@ -286,11 +310,13 @@ impl CallSlot {
     }
 
     /// The serving thread's context before it entered this call (rule 4).
+    #[inline]
     pub(crate) fn saved(&self) -> *mut () {
         // Relaxed: rule 4
         self.saved.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn set_saved(&self, context: *mut ()) {
         // Relaxed: rule 4
         self.saved.store(context, Relaxed);

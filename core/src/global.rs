@@ -32,6 +32,7 @@ impl<T> Global<T> {
     }
 
     /// Puts something else there.
+    #[inline]
     pub fn set(&self, value: Option<&'static T>) {
         // Release: pairs with `get`
         self.place.store(pointer(value), Release);
@@ -42,6 +43,7 @@ impl<T> Global<T> {
     /// # Errors
     ///
     /// What stands there.
+    #[inline]
     pub fn replace(&self, seen: Option<&'static T>, value: Option<&'static T>) -> Result<(), Option<&'static T>> {
         // AcqRel: as `set`; acquire, also on failure: as `get`
         match self.place.compare_exchange(pointer(seen), pointer(value), AcqRel, Acquire) {
@@ -78,12 +80,14 @@ impl Life {
     }
 
     /// Takes storage that is free; `false` if somebody has it.
+    #[inline]
     pub fn begin(&self) -> bool {
         // Acquire: pairs with `end`. Relaxed on failure: nothing is read
         self.0.compare_exchange(FREE, BUSY, Acquire, Relaxed).is_ok()
     }
 
     /// All is set up.
+    #[inline]
     pub fn ready(&self) {
         // Release: pairs with `is_ready`
         self.0.store(IN_USE, Release);
@@ -97,12 +101,14 @@ impl Life {
     }
 
     /// Takes storage in use out of use, for [`end`](Self::end) or [`ready`](Self::ready) again.
+    #[inline]
     pub fn retire(&self) -> bool {
         // Acquire: what was done under it comes before. Relaxed on failure: nothing is read
         self.0.compare_exchange(IN_USE, BUSY, Acquire, Relaxed).is_ok()
     }
 
     /// It is free again.
+    #[inline]
     pub fn end(&self) {
         // Release: pairs with `begin`
         self.0.store(FREE, Release);

@@ -41,11 +41,13 @@ pub(crate) enum Named {
 }
 
 impl CallHandle {
+    #[inline]
     pub(crate) const fn of_slot(index: u32, generation: u32) -> Self {
         Self::pack((index as usize) << GENERATION_BITS | generation as usize, TAG_SLOT)
     }
 
     /// The topmost marker of `head`, which stands on one of kind `below`, if on any.
+    #[inline]
     pub(crate) const fn of_marker(head: Head, below: Marker) -> Self {
         let under = match head.slot() {
             Some(slot) => slot as usize + 1,
@@ -58,6 +60,7 @@ impl CallHandle {
 
     pub(crate) const UNTRACKED: Self = Self::pack(0, TAG_UNTRACKED);
 
+    #[inline]
     const fn pack(rest: usize, tag: usize) -> Self {
         match NonZeroUsize::new(rest << TAG_BITS | tag) {
             Some(bits) => CallHandle(bits),
@@ -67,12 +70,14 @@ impl CallHandle {
 
     /// As one integer, for a wire or a foreign language.
     #[must_use]
+    #[inline]
     pub const fn to_bits(self) -> usize {
         self.0.get()
     }
 
     /// From such an integer; `None` for what no handle looks like. A forged value that passes here is refused where it is used.
     #[must_use]
+    #[inline]
     pub const fn from_bits(bits: usize) -> Option<Self> {
         match NonZeroUsize::new(bits) {
             Some(bits) if bits.get() & TAG_UNTRACKED != 0 => Some(CallHandle(bits)),
@@ -80,6 +85,7 @@ impl CallHandle {
         }
     }
 
+    #[inline]
     pub(crate) const fn named(self) -> Named {
         let rest = self.0.get() >> TAG_BITS;
         match self.0.get() & TAG_UNTRACKED {

@@ -31,31 +31,38 @@ pub struct IndexCell(AtomicU32);
 struct Cell(u32);
 
 impl Cell {
+    #[inline]
     const fn occupant(self) -> Option<u32> {
         (self.0 >> OCCUPANT_SHIFT).checked_sub(1)
     }
 
+    #[inline]
     const fn with_occupant(self, slot: u32) -> Self {
         Cell(self.vacated().0 | (slot + 1) << OCCUPANT_SHIFT)
     }
 
+    #[inline]
     const fn vacated(self) -> Self {
         Cell(self.0 & ((1 << OCCUPANT_SHIFT) - 1))
     }
 
+    #[inline]
     const fn bound(self) -> u32 {
         self.0 & FIELD
     }
 
+    #[inline]
     const fn count(self) -> u32 {
         self.0 >> COUNT_SHIFT & FIELD
     }
 
+    #[inline]
     const fn with(self, count: u32, bound: u32) -> Self {
         Cell(self.0 >> OCCUPANT_SHIFT << OCCUPANT_SHIFT | count << COUNT_SHIFT | bound)
     }
 
     /// Covers `distance`, and `more` keys.
+    #[inline]
     const fn raised(self, distance: usize, more: u32) -> Self {
         let distance = if distance < FIELD as usize { distance as u32 } else { FIELD };
         let count = if self.count() < FIELD { self.count() + more } else { FIELD };
@@ -63,6 +70,7 @@ impl Cell {
     }
 
     /// One displaced key less.
+    #[inline]
     const fn lowered(self) -> Self {
         match self.count() {
             0 | FIELD => self,
@@ -81,12 +89,14 @@ impl IndexCell {
         }
     }
 
+    #[inline]
     fn load(&self) -> Cell {
         // Acquire: pairs with `update`; the id of the slot found here was written before
         Cell(self.0.load(Acquire))
     }
 
     /// Changes the cell unless `step` refuses.
+    #[inline]
     fn update(&self, step: impl Fn(Cell) -> Option<Cell>) -> bool {
         let mut seen = self.load();
         while let Some(next) = step(seen) {
@@ -100,6 +110,7 @@ impl IndexCell {
         false
     }
 
+    #[inline]
     fn take(&self, slot: u32) -> bool {
         self.update(|cell| if cell.occupant().is_none() { Some(cell.with_occupant(slot)) } else { None })
     }
@@ -114,6 +125,7 @@ pub(crate) struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// The cells that a key may stand in, its home first.
+    #[inline]
     fn probes(self, id: u32) -> impl Iterator<Item = &'a IndexCell> {
         // Fibonacci hashing spreads ids that step by one or by four; multiply and shift maps it without a division
         let hash = id.wrapping_mul(0x9E37_79B1);
@@ -123,6 +135,7 @@ impl<'a> Index<'a> {
     }
 
     /// The thread slot of `id`. Whether it still is must be checked after a pin.
+    #[inline]
     pub(crate) fn find(self, id: u32) -> Option<(u32, &'a ThreadSlot)> {
         let mut probes = self.probes(id);
         let home = probes.next()?.load();
@@ -136,6 +149,7 @@ impl<'a> Index<'a> {
     }
 
     /// Enters `slot` for its id. At half load there always is a free cell.
+    #[inline]
     pub(crate) fn insert(self, id: u32, slot: u32) {
         let Some(home) = self.probes(id).next() else { return };
         if home.take(slot) {
@@ -156,6 +170,7 @@ impl<'a> Index<'a> {
     }
 
     /// Removes `slot`, which stands there for `id`.
+    #[inline]
     pub(crate) fn remove(self, id: u32, slot: u32) {
         let Some(home) = self.probes(id).next() else { return };
         for (distance, cell) in self.probes(id).enumerate() {
@@ -170,6 +185,7 @@ impl<'a> Index<'a> {
 
     /// The sum of all bounds: how long misses have become.
     #[cfg(test)]
+    #[inline]
     pub(crate) fn bounds(self) -> u64 {
         self.cells.iter().map(|cell| u64::from(cell.load().bound())).sum()
     }

@@ -16,28 +16,34 @@ const REQUESTED: u32 = 1 << 31;
 pub(crate) struct Request(u32);
 
 impl Request {
+    #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Request(bits)
     }
 
+    #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
 
     /// Nobody asked; the call's own deadline.
+    #[inline]
     pub(crate) const fn own(deadline: Deadline) -> Self {
         Request(deadline.bits())
     }
 
+    #[inline]
     pub(crate) const fn is_requested(self) -> bool {
         self.0 & REQUESTED != 0
     }
 
+    #[inline]
     pub(crate) const fn deadline(self) -> Deadline {
         Deadline::from_bits(self.0)
     }
 
     /// The word after a request for `deadline`: requested, and the sooner of both deadlines.
+    #[inline]
     pub(crate) const fn ask(self, deadline: Deadline, now: Instant) -> Self {
         let soonest = if deadline.is_sooner(self.deadline(), now) { deadline } else { self.deadline() };
         Request(REQUESTED | soonest.bits())

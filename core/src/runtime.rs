@@ -105,6 +105,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The time on the extended clock.
+    #[inline]
     pub(crate) fn now(&self) -> Instant {
         // Acquire: pairs with the release below; the tick is read after it, so it is not older than the half period
         let seen = self.half.load(Acquire);
@@ -117,6 +118,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The slot of that index: a shared one, or past them the home slot of a thread.
+    #[inline]
     pub(crate) fn slot(&self, index: u32) -> Option<&CallSlot> {
         let calls = self.storage.calls();
         let index = index as usize;
@@ -127,6 +129,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The slot that a handle means, or the code for one that took none. The generation is checked by each transition.
+    #[inline]
     pub(crate) fn named(&self, call: CallHandle) -> Result<(Slot<'_>, u32), Named> {
         match call.named() {
             Named::Slot { index, generation } => match self.slot(index) {
@@ -156,6 +159,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Drops a pin.
+    #[inline]
     pub(crate) fn unpin(&self, (index, slot): Slot<'_>) {
         let unpinned = slot.transition(|state| Ok::<_, Refused>((state.unpin(), ())));
         if let Ok(passed) = unpinned {
@@ -164,6 +168,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// What is left to do for a slot that has become vacant: foreign code, which may well call back in here.
+    #[inline]
     pub(crate) fn clear_up(&self, index: u32, left: Option<Left>) {
         let Some(left) = left else { return };
         if (index as usize) < self.storage.calls().len() {
@@ -184,7 +189,15 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Wakes whom a transition concerns. The caller still holds a pin, which keeps their contexts alive.
-    pub(crate) fn wake(&self, (index, slot): Slot<'_>, generation: u32, wakes: Wakes) {
+    #[inline]
+    pub(crate) fn wake(&self, slot: Slot<'_>, generation: u32, wakes: Wakes) {
+        if !wakes.none() {
+            self.wake_some(slot, generation, wakes);
+        }
+    }
+
+    #[cold]
+    fn wake_some(&self, (index, slot): Slot<'_>, generation: u32, wakes: Wakes) {
         let point = |side, context| WaitPoint { word: slot.word(), value: 0, side, context };
         if wakes.client {
             self.port.wake(point(Side::Client, slot.context()));

@@ -34,38 +34,46 @@ impl Head {
     /// Stands in a slot that is on no thread's stack.
     pub(crate) const UNLINKED: Head = Head(u32::MAX);
 
+    #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Head(bits)
     }
 
+    #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
 
+    #[inline]
     pub(crate) const fn of_slot(index: u32) -> Self {
         Head((index + 1) << SLOT_SHIFT)
     }
 
     /// The innermost slot, below any markers.
+    #[inline]
     pub(crate) const fn slot(self) -> Option<u32> {
         if self.0 == Self::UNLINKED.0 { None } else { (self.0 >> SLOT_SHIFT).checked_sub(1) }
     }
 
     /// How many markers stand on top of the slot.
+    #[inline]
     pub(crate) const fn depth(self) -> u32 {
         self.0 & DEPTH_MASK
     }
 
     /// The topmost marker, if one hides the slot.
+    #[inline]
     pub(crate) const fn marker(self) -> Option<Marker> {
         if self.depth() == 0 { None } else { Some(self.kind()) }
     }
 
+    #[inline]
     const fn kind(self) -> Marker {
         if self.0 & BARRIER == 0 { Marker::Disabled } else { Marker::Barrier }
     }
 
     /// With one more marker; `None` where no more can be counted.
+    #[inline]
     pub(crate) const fn push(self, marker: Marker) -> Option<Self> {
         if self.depth() == DEPTH_MASK {
             return None;
@@ -74,6 +82,7 @@ impl Head {
     }
 
     /// With one marker less; `below` tells what the next one is.
+    #[inline]
     pub(crate) const fn pop(self, below: Marker) -> Option<Self> {
         if self.depth() == 0 {
             return None;
@@ -83,11 +92,13 @@ impl Head {
     }
 
     /// With one marker less that is not the topmost.
+    #[inline]
     pub(crate) const fn thin(self) -> Self {
         if self.depth() > 1 { Head(self.0 - 1) } else { self }
     }
 
     /// The head that remains when this head's slot is unlinked from `self` and lay on `below`: its markers move down.
+    #[inline]
     pub(crate) const fn unlink(self, below: Head) -> Self {
         let depth = self.depth() + below.depth();
         let depth = if depth > DEPTH_MASK { DEPTH_MASK } else { depth };

@@ -92,6 +92,7 @@ impl Wakes {
     const NONE: Wakes = Wakes { client: false, canceller: false, tell_server: false };
 
     /// Without the one that is awake already.
+    #[inline]
     pub(crate) const fn but(self, awake: Option<Side>) -> Self {
         match awake {
             Some(Side::Client) => Wakes { client: false, ..self },
@@ -100,7 +101,8 @@ impl Wakes {
         }
     }
 
-    const fn none(self) -> bool {
+    #[inline]
+    pub(crate) const fn none(self) -> bool {
         !self.client && !self.canceller && !self.tell_server
     }
 }
@@ -144,18 +146,22 @@ pub(crate) struct State(u32);
 impl State {
     pub(crate) const VACANT: State = State(0);
 
+    #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         State(bits)
     }
 
+    #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
 
+    #[inline]
     pub(crate) const fn pins(self) -> u32 {
         self.0 & PINS
     }
 
+    #[inline]
     pub(crate) const fn phase(self) -> Phase {
         match (self.0 & PHASE) >> PHASE_SHIFT {
             0 => Phase::Vacant,
@@ -168,35 +174,43 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) const fn generation(self) -> u32 {
         self.0 >> GENERATION_SHIFT
     }
 
+    #[inline]
     pub(crate) const fn is_requested(self) -> bool {
         self.0 & REQUESTED != 0
     }
 
+    #[inline]
     pub(crate) const fn is_serving(self) -> bool {
         self.0 & SERVING != 0
     }
 
+    #[inline]
     pub(crate) const fn owes_completion(self) -> bool {
         self.0 & SERVER != 0
     }
 
+    #[inline]
     pub(crate) const fn has_client(self) -> bool {
         self.0 & CLIENT != 0
     }
 
+    #[inline]
     pub(crate) const fn is_disabled(self) -> bool {
         self.0 & DISABLED != 0
     }
 
     /// Whether others may pin it: everything but vacant and claimed.
+    #[inline]
     pub(crate) const fn is_published(self) -> bool {
         !matches!(self.phase(), Phase::Vacant | Phase::Claimed)
     }
 
+    #[inline]
     const fn with_phase(self, phase: Phase) -> Self {
         let bits = match phase {
             Phase::Vacant => 0,
@@ -210,19 +224,23 @@ impl State {
         State((self.0 & !PHASE) | (bits << PHASE_SHIFT))
     }
 
+    #[inline]
     const fn set(self, bits: u32) -> Self {
         State(self.0 | bits)
     }
 
+    #[inline]
     const fn clear(self, bits: u32) -> Self {
         State(self.0 & !bits)
     }
 
+    #[inline]
     const fn has(self, bit: u32) -> bool {
         self.0 & bit != 0
     }
 
     /// One pin less; without pins the slot is vacant and in its next generation.
+    #[inline]
     const fn dropped(self) -> Self {
         if self.pins() > 1 {
             return State(self.0 - 1);
@@ -231,6 +249,7 @@ impl State {
     }
 
     /// (1) A free slot is taken.
+    #[inline]
     pub(crate) const fn claim(self) -> Option<Self> {
         match self.phase() {
             Phase::Vacant => Some(self.with_phase(Phase::Claimed)),
@@ -239,6 +258,7 @@ impl State {
     }
 
     /// (2) A call becomes visible. `client` and `server` each bring a pin.
+    #[inline]
     pub(crate) const fn publish_call(self, client: bool, disabled: bool) -> Self {
         let base = State(self.0 & GENERATION).with_phase(Phase::Pending);
         let base = if disabled { base.set(DISABLED) } else { base };
@@ -247,6 +267,7 @@ impl State {
 
     /// (2) The frame of a served call that has no slot of its own: pending though no completion is owed, until the serving thread
     /// leaves it.
+    #[inline]
     pub(crate) const fn publish_frame(self, disabled: bool) -> Self {
         let base = State((self.0 & GENERATION) + 1).with_phase(Phase::Pending).set(SERVING);
         if disabled { base.set(DISABLED) } else { base }
@@ -254,17 +275,20 @@ impl State {
 
     /// (2) A custom object becomes visible; its registration brings the pin.
     #[cfg(feature = "com")]
+    #[inline]
     pub(crate) const fn publish_custom(self, disabled: bool) -> Self {
         let base = State((self.0 & GENERATION) + 1).with_phase(Phase::Custom);
         if disabled { base.set(DISABLED) } else { base }
     }
 
     /// This state, if it is of the call that a handle with `generation` means.
+    #[inline]
     pub(crate) const fn of(self, generation: u32) -> Result<Self, Refused> {
         if self.generation() == generation && self.is_published() { Ok(self) } else { Err(Refused::Stale) }
     }
 
     /// (8) Somebody keeps the slot.
+    #[inline]
     pub(crate) const fn pin(self) -> Result<Self, Refused> {
         if !self.is_published() {
             return Err(Refused::Stale);
@@ -276,11 +300,13 @@ impl State {
     }
 
     /// (9) Somebody lets go; whoever is last leaves the slot vacant.
+    #[inline]
     pub(crate) const fn unpin(self) -> Self {
         self.dropped()
     }
 
     /// Leaves PENDING for `phase`, taking both waiters' bits.
+    #[inline]
     const fn end(self, phase: Phase) -> (Self, Wakes) {
         let canceled = matches!(phase, Phase::Canceled);
         let wakes = Wakes {
@@ -293,6 +319,7 @@ impl State {
     }
 
     /// Ends one side's part, whose pin goes with it unless it is still needed.
+    #[inline]
     const fn end_side(self, next: State, wakes: Wakes, keep_pin: bool) -> Step {
         let unpin_after = !keep_pin && !wakes.none();
         let phase = next.phase();
@@ -302,6 +329,7 @@ impl State {
 
     /// (3) and (4) The server's side is done; `to` is Completed or Failed. The step's phase says what became of the reply:
     /// that phase, or Canceled for an orphan.
+    #[inline]
     pub(crate) const fn complete(self, to: Phase) -> Result<Step, Refused> {
         if !self.has(SERVER) {
             return Err(Refused::OutOfOrder);
@@ -314,6 +342,7 @@ impl State {
     }
 
     /// (5) The client is released now.
+    #[inline]
     pub(crate) const fn cancel(self) -> Result<(Self, Wakes), Refused> {
         match self.phase() {
             Phase::Pending => Ok(self.end(Phase::Canceled)),
@@ -323,6 +352,7 @@ impl State {
     }
 
     /// (11) A request with a deadline shows; if that is `sooner` than what the client knows, the client must look at it anew.
+    #[inline]
     pub(crate) const fn note_request(self, sooner: bool) -> Result<(Self, Wakes), Refused> {
         match self.phase() {
             Phase::Pending => {
@@ -340,6 +370,7 @@ impl State {
     }
 
     /// (12) The client says that it waits; refused with the phase once there is nothing to wait for.
+    #[inline]
     pub(crate) const fn client_waits(self) -> Result<Self, Refused> {
         match self.phase() {
             Phase::Pending => Ok(self.set(CLIENT_WAITS)),
@@ -348,6 +379,7 @@ impl State {
     }
 
     /// (12) The canceller says that it waits.
+    #[inline]
     pub(crate) const fn canceller_waits(self) -> Result<Self, Refused> {
         match self.phase() {
             Phase::Pending => Ok(self.set(CANCELLER_WAITS)),
@@ -356,6 +388,7 @@ impl State {
     }
 
     /// (6) The server's thread comes to it.
+    #[inline]
     pub(crate) const fn enter(self) -> Result<Entry, Refused> {
         if !self.has(SERVER) || self.has(SERVING) {
             return Err(Refused::OutOfOrder);
@@ -369,6 +402,7 @@ impl State {
     }
 
     /// (10) The serving thread leaves it.
+    #[inline]
     pub(crate) const fn leave(self) -> Result<Self, Refused> {
         if !self.has(SERVING) {
             return Err(Refused::OutOfOrder);
@@ -379,6 +413,7 @@ impl State {
 
     /// (7) The client is done with it; the step's phase says who owns the record: Completed or Failed, the client;
     /// Canceled, the server's side.
+    #[inline]
     pub(crate) const fn finish(self) -> Result<Step, Refused> {
         if !self.has(CLIENT) {
             return Err(Refused::OutOfOrder);

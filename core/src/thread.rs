@@ -49,17 +49,20 @@ impl ThreadSlot {
 
     /// The thread's own call slot, where there is one.
     #[cfg(not(target_os = "none"))]
+    #[inline]
     pub(crate) fn home(&self) -> Option<&CallSlot> {
         Some(&self.home)
     }
 
     /// The thread's own call slot, where there is one.
     #[cfg(target_os = "none")]
+    #[inline]
     pub(crate) fn home(&self) -> Option<&CallSlot> {
         None
     }
 
     /// The thread's id, 0 for a free slot.
+    #[inline]
     pub(crate) fn id(&self) -> u32 {
         // Acquire: pairs with `release`, so that a later look at `top` is not older than this id. It also keeps the two
         // re-reads after a pin in their order: id first, then top
@@ -67,6 +70,7 @@ impl ThreadSlot {
     }
 
     /// Takes a free slot for the thread `id`.
+    #[inline]
     pub(crate) fn claim(&self, id: u32) -> bool {
         // Relaxed: only a hint
         if self.id.load(Relaxed) != 0 {
@@ -78,38 +82,45 @@ impl ThreadSlot {
     }
 
     /// Gives the slot back. Everything in it has been reset before.
+    #[inline]
     pub(crate) fn release(&self) {
         // Release: pairs with `claim` and `id`
         self.id.store(0, Release);
     }
 
+    #[inline]
     pub(crate) fn enabled(&self) -> u32 {
         // Relaxed: only its own thread reads and writes it
         self.enabled.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn set_enabled(&self, count: u32) {
         // Relaxed: only its own thread reads and writes it
         self.enabled.store(count, Relaxed);
     }
 
     /// The calls this thread has out, as others see them.
+    #[inline]
     pub(crate) fn top(&self) -> Head {
         // Acquire: pairs with `set_top`; who sees a call here also sees it published
         Head::from_bits(self.top.load(Acquire))
     }
 
+    #[inline]
     pub(crate) fn set_top(&self, head: Head) {
         // Release: the call was published, or the one below is still there, before others are sent to it
         self.top.store(head.bits(), Release);
     }
 
     /// The calls this thread is serving.
+    #[inline]
     pub(crate) fn serving(&self) -> Head {
         // Relaxed: only its own thread reads and writes it
         Head::from_bits(self.serving.load(Relaxed))
     }
 
+    #[inline]
     pub(crate) fn set_serving(&self, head: Head) {
         // Relaxed: only its own thread reads and writes it
         self.serving.store(head.bits(), Relaxed);
@@ -117,12 +128,14 @@ impl ThreadSlot {
 
     /// The current call context.
     #[cfg(feature = "com")]
+    #[inline]
     pub(crate) fn context(&self) -> *mut () {
         // Relaxed: only its own thread reads and writes it
         self.context.load(Relaxed)
     }
 
     #[cfg(feature = "com")]
+    #[inline]
     pub(crate) fn set_context(&self, context: *mut ()) {
         // Relaxed: only its own thread reads and writes it
         self.context.store(context, Relaxed);

@@ -23,12 +23,14 @@ impl Timeout {
 
     /// Milliseconds; `u32::MAX` is infinite.
     #[must_use]
+    #[inline]
     pub const fn millis(ms: u32) -> Timeout {
         if ms == u32::MAX { Timeout::INFINITE } else { Timeout(ms as u64) }
     }
 
     /// Seconds, as the COM functions count; `u32::MAX` (`RPC_C_CANCEL_INFINITE_TIMEOUT`) is infinite.
     #[must_use]
+    #[inline]
     pub const fn seconds(seconds: u32) -> Timeout {
         if seconds == u32::MAX { Timeout::INFINITE } else { Timeout(seconds as u64 * 1000) }
     }
@@ -59,10 +61,12 @@ pub(crate) struct Deadline(u32);
 impl Deadline {
     pub(crate) const NEVER: Deadline = Deadline(COARSE | MASK as u32);
 
+    #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Deadline(bits & Self::NEVER.0)
     }
 
+    #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
@@ -70,6 +74,7 @@ impl Deadline {
     /// The deadline that is surely `timeout` away at `now`.
     ///
     /// A tick is a floor: up to one tick of real time has already passed at `now`, hence the one added.
+    #[inline]
     pub(crate) const fn after(now: Instant, timeout: Timeout) -> Self {
         match timeout.0 {
             u64::MAX => Self::NEVER,
@@ -79,6 +84,7 @@ impl Deadline {
     }
 
     /// The deadline at the time `when`, rounded up.
+    #[inline]
     pub(crate) const fn at(now: Instant, when: Instant) -> Self {
         if when.0.saturating_sub(now.0) < NEAR_RANGE {
             return Deadline((when.0 & MASK) as u32);
@@ -90,6 +96,7 @@ impl Deadline {
     }
 
     /// The time meant, seen from `now`; `None` for never.
+    #[inline]
     pub(crate) const fn instant(self, now: Instant) -> Option<Instant> {
         if self.0 == Self::NEVER.0 {
             return None;
@@ -100,11 +107,13 @@ impl Deadline {
         Some(Instant((((now.0 >> scale) as i64 + distance) << scale) as u64))
     }
 
+    #[inline]
     pub(crate) const fn is_due(self, now: Instant) -> bool {
         matches!(self.remaining(now), Some(0))
     }
 
     /// Milliseconds until it is due, `None` for never.
+    #[inline]
     pub(crate) const fn remaining(self, now: Instant) -> Option<u64> {
         match self.instant(now) {
             None => None,
@@ -115,6 +124,7 @@ impl Deadline {
     }
 
     /// Whether this one comes before `other`.
+    #[inline]
     pub(crate) const fn is_sooner(self, other: Deadline, now: Instant) -> bool {
         match (self.instant(now), other.instant(now)) {
             (Some(mine), Some(its)) => (mine.0 as i64) < its.0 as i64,

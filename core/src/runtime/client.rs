@@ -107,6 +107,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// With no slot free the call is a barrier: cancellers get `E_NOINTERFACE`.
     ///
     /// Lock-free. Not from interrupt handlers.
+    #[inline]
     pub fn begin(&self, options: CallOptions) -> Begun {
         let untracked = Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) };
         let Some(thread) = self.attach() else { return untracked };
@@ -145,6 +146,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The thread's home slot if it is vacant, else a shared one.
+    #[inline]
     fn take<'r>(&'r self, (index, thread): Thread<'r>) -> Option<(Slot<'r>, State)> {
         if let Some(home) = thread.home() {
             let state = home.state();
@@ -155,6 +157,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.claim()
     }
 
+    #[inline]
     pub(crate) fn publish(
         &self,
         (index, slot): Slot<'_>,
@@ -223,6 +226,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The calling thread's wake context, if it may block.
+    #[inline]
     pub(crate) fn waiter(&self) -> Option<*mut ()> {
         if self.port.in_interrupt() { None } else { self.port.waiter() }
     }
@@ -259,6 +263,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// # Errors
     ///
     /// `E_INVALIDARG`: stale or forged, or not one of this thread's.
+    #[inline]
     pub fn finish(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
@@ -292,6 +297,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Takes the call off the calling thread's stack, from wherever it stands; `false` if it belongs to another thread's.
+    #[inline]
     pub(crate) fn unlink(&self, (index, slot): Slot<'_>) -> bool {
         let outer = slot.outer();
         if outer == Head::UNLINKED {

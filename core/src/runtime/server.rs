@@ -171,6 +171,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// # Errors
     ///
     /// `E_INVALIDARG`: stale or forged. `E_UNEXPECTED`: the server's side was done already.
+    #[inline]
     pub fn complete(&self, call: CallHandle) -> Result<Reply, Hresult> {
         self.end(call, Phase::Completed, Hresult::S_OK)
     }
@@ -191,6 +192,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.end(call, Phase::Failed, failure)
     }
 
+    #[inline]
     fn end(&self, call: CallHandle, to: Phase, failure: Hresult) -> Result<Reply, Hresult> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
@@ -232,6 +234,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// Wait-free: loads only, never the clock. From interrupt handlers it answers for the thread that was interrupted, if the port's
     /// thread-local storage does.
+    #[inline]
     pub fn test(&self) -> Hresult {
         let Some((_, thread)) = self.current() else { return Hresult::RPC_E_CALL_COMPLETE };
         let serving = thread.serving();
@@ -260,6 +263,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 }
 
 /// What testing a call answers.
+#[inline]
 pub(crate) const fn tested(state: State) -> Hresult {
     if state.is_requested() { Hresult::RPC_E_CALL_CANCELED } else { Hresult::RPC_S_CALLPENDING }
 }

@@ -18,6 +18,7 @@ pub(crate) type Thread<'r> = (u32, &'r ThreadSlot);
 
 impl<P: Port, S: Storage> Runtime<P, S> {
     /// The calling thread's slot, if it has one. One load where the port has thread-local storage.
+    #[inline]
     pub(crate) fn current(&self) -> Option<Thread<'_>> {
         match self.port.local() {
             Some(local) => {
@@ -32,6 +33,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The calling thread's slot; takes one if it has none. `None`: the table is full, or this is no thread.
+    #[inline]
     pub(crate) fn attach(&self) -> Option<Thread<'_>> {
         match self.current() {
             Some(thread) => Some(thread),

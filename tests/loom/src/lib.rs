@@ -125,6 +125,16 @@ pub fn become_thread(id: u32) {
     LOCAL.with(|local| local.set(0));
 }
 
+/// Has the calling thread act as another one, which the runtime does not know yet, for a while.
+pub fn as_thread<T>(id: u32, work: impl FnOnce() -> T) -> T {
+    let (own, local) = (ID.with(Cell::get), LOCAL.with(Cell::get));
+    become_thread(id);
+    let result = work();
+    ID.with(|slot| slot.set(own));
+    LOCAL.with(|slot| slot.set(local));
+    result
+}
+
 /// Runs `work` as the thread `id`.
 pub fn spawn<T: 'static>(id: u32, work: impl FnOnce() -> T + 'static) -> thread::JoinHandle<T> {
     thread::spawn(move || {

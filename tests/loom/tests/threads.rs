@@ -6,7 +6,7 @@ use std::ptr::null_mut;
 use cocancel::com::guid::IID_ICANCEL_METHOD_CALLS;
 use cocancel::{CallOptions, Hresult, Life, Outcome, Poll, Reply, Timeout, Waiting};
 use cocancel_loom_tests::object::{CustomObject, release_any};
-use cocancel_loom_tests::{Rt, become_thread, model, spawn};
+use cocancel_loom_tests::{Rt, as_thread, become_thread, model, spawn};
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering::Relaxed;
 
@@ -155,21 +155,47 @@ fn table_full_under_contention_then_drained() {
 }
 
 #[test]
+fn slot_recycled_between_id_check_and_pin() {
+    model(3, |rt: &Rt<1, 2>| {
+        rt.enable().unwrap();
+        let outer = rt.begin(plain()).call;
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        // the one shared slot is thread 1's innermost call, and then thread 2's, while thread 1 lives on
+        let inner = rt.begin(plain()).call;
+        let inner_canceled = run_down(rt, inner);
+        as_thread(2, || {
+            rt.enable().unwrap();
+            let others = [rt.begin(plain()).call, rt.begin(plain()).call];
+            assert!(!run_down(rt, others[1]), "hit another thread's call");
+            assert!(!run_down(rt, others[0]), "hit another thread's call");
+            rt.thread_exit();
+        });
+        let answer = canceller.join().unwrap();
+        let outer_canceled = run_down(rt, outer);
+        assert_eq!(answer == Hresult::S_OK, inner_canceled || outer_canceled, "{answer}");
+        rt.thread_exit();
+    });
+}
+
+#[test]
 fn colliding_ids_are_found_and_removed() {
-    // with four cells, ids 1 and 4 have the same home
-    model(3, |rt: &Rt<1, 2, 4>| {
+    // with six cells these three ids have the same home
+    const IDS: [u32; 3] = [1, 9, 14];
+    model(3, |rt: &Rt<1, 3, 6>| {
+        as_thread(IDS[0], || rt.enable().unwrap());
+        become_thread(IDS[1]);
         rt.enable().unwrap();
         let call = rt.begin(plain()).call;
-        let comes_and_goes = spawn(4, move || {
+        let comes_and_goes = spawn(IDS[2], move || {
             rt.enable().unwrap();
             rt.thread_exit();
         });
-        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Never));
-        assert_eq!(canceller.join().unwrap(), Hresult::S_OK, "a thread that stays is always found");
+        let answer = rt.cancel_thread(IDS[1], Timeout::ZERO, Waiting::Never);
+        assert_eq!(answer, Hresult::S_OK, "a displaced id that stays is always found");
         comes_and_goes.join().unwrap();
         assert!(run_down(rt, call));
         rt.thread_exit();
-        assert_eq!(rt.cancel_thread(1, Timeout::ZERO, Waiting::Never), Hresult::E_NOINTERFACE);
+        assert_eq!(rt.cancel_thread(IDS[1], Timeout::ZERO, Waiting::Never), Hresult::E_NOINTERFACE);
     });
 }
 
