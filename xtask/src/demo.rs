@@ -82,3 +82,10 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     log.check(&Cmd::new(demo).unset("LD_LIBRARY_PATH"))?;
     Ok(Outcome::Passed)
 }
+
+/// A thousand servers killed at random moments: no client waits for ever, nothing is left behind.
+pub fn soak(project: &Project, log: &mut Log) -> Result<Outcome> {
+    let soak = build(project, log)?.with_file_name("rpc-soak");
+    log.check(&Cmd::new(soak).args(["1000"]).unset("LD_LIBRARY_PATH"))?;
+    Ok(Outcome::Passed)
+}

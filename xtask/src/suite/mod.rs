@@ -30,6 +30,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend([
         Step::new("no panic", no_panic::step),
         Step::new("rpc demo", demo::step),
+        Step::new("rpc soak", demo::soak),
         Step::new("thread sanitizer", sanitizers::thread).minutes(15),
         Step::new("address sanitizer", sanitizers::address).minutes(15),
         Step::new("mutations", mutate::step).minutes(30),
