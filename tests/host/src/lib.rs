@@ -59,7 +59,6 @@ impl ScriptedPort {
 }
 
 /// The options of a call with the record `n` and, if `polls`, the wake context `n`.
-#[must_use]
 pub fn options(n: u32, polls: bool) -> CallOptions {
     let pointer = without_provenance_mut(n as usize + 1);
     let options = CallOptions::new().host(pointer);

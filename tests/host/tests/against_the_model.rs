@@ -270,7 +270,7 @@ impl<const CELLS: usize> Both<CELLS> {
             1 => None,
             _ => Some(u64::from(ms % 4) * 1000),
         };
-        let own_timeout = if ms.is_multiple_of(3) { Some(u64::from(ms) + 1) } else { None };
+        let own_timeout = if ms % 3 == 0 { Some(u64::from(ms) + 1) } else { None };
         let mut names: Vec<CallId> = self.calls.keys().copied().collect();
         names.sort_unstable();
         let some_call = if names.is_empty() { None } else { Some(names[which % names.len()]) };
@@ -293,8 +293,8 @@ impl<const CELLS: usize> Both<CELLS> {
             }
             5..=8 => {
                 let call = self.fresh();
-                let always_slot = which.is_multiple_of(7);
-                let context = which.is_multiple_of(2);
+                let always_slot = which % 7 == 0;
+                let context = which % 2 == 0;
                 if self.play(thread, Op::Begin { call, context, own_timeout, always_slot }) != 0 {
                     self.markers.push(call);
                 }
@@ -417,11 +417,8 @@ impl<const CELLS: usize> Both<CELLS> {
         let mine: Vec<_> = self.out.iter().enumerate().filter(|(_, (owner, _))| *owner == thread).collect();
         // mostly the innermost, sometimes one below; markers of both kinds in disorder may be taken for one another
         let in_order = mine.iter().any(|(_, (_, call))| self.markers.contains(call));
-        let nth = if which.is_multiple_of(4) && !in_order {
-            which / 4 % mine.len().max(1)
-        } else {
-            mine.len().saturating_sub(1)
-        };
+        let nth =
+            if which % 4 == 0 && !in_order { which / 4 % mine.len().max(1) } else { mine.len().saturating_sub(1) };
         mine.get(nth).map(|(position, (_, call))| (*position, *call))
     }
 

@@ -31,6 +31,14 @@ impl Library {
         Ok(library)
     }
 
+    /// Builds the archive for hosts that bring their own port, in a target folder of its own because it has the same name.
+    pub fn build_without_std(project: &Project, log: &mut Log) -> Result<PathBuf> {
+        let folder = project.target.join("without-std");
+        let args = ["build", "--release", "-p", "cocancel-ffi", "--no-default-features", "--features", "com"];
+        log.check(&project.cargo(args).arg("--target-dir").arg(&folder))?;
+        Ok(folder.join("release/libcocancel.a"))
+    }
+
     /// Arguments that link the archive.
     pub fn link_static(&self) -> Vec<OsString> {
         let mut args = vec![self.archive.clone().into_os_string()];

@@ -42,6 +42,13 @@ fn check_with(layers: &Layers, tree: &Tree) -> Result<Vec<Finding>> {
             findings.push(Finding::error(&file.path, 1, what));
             continue;
         };
+        let depth = file.path["core/src/".len()..].split('/').count();
+        for (used, line) in supers(&source, depth) {
+            if let Some((used, _)) = row_of(&rows, &used).filter(|(_, row)| *row > own) {
+                let what = format!("{module} uses {used}, which is above it in xtask/layers.toml");
+                findings.push(Finding::error(&file.path, line, what));
+            }
+        }
         for (used, line) in uses(&source) {
             let what = match row_of(&rows, &used) {
                 Some((_, row)) if row <= own => continue,
@@ -105,6 +112,29 @@ fn uses(source: &Source) -> Vec<(String, usize)> {
     found
 }
 
+/// What follows as many `super::` as lead from a file `depth` folders down to the root of the crate.
+fn supers(source: &Source, depth: usize) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (i, token) in source.tokens.iter().enumerate() {
+        let first = token.text == "super" && source.qualifier(i) != Some("super");
+        if !first || token.in_test {
+            continue;
+        }
+        let count = (0..).take_while(|n| source.text(i + 3 * n) == "super").count();
+        let mut last = i + 3 * count;
+        if count < depth {
+            continue;
+        }
+        let mut path = source.text(last).to_owned();
+        while source.leads(last) {
+            last += 3;
+            path = format!("{path}/{}", source.text(last));
+        }
+        found.push((path, token.line));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tree::sample;
@@ -127,6 +157,8 @@ mod tests {
         let group = "use crate::{beside::{self, A}, high::X, low};";
         assert_eq!(findings("core/src/mid.rs", group).len(), 1);
         assert_eq!(findings("core/src/mid.rs", "use crate::Reexported;").len(), 1);
+        assert_eq!(findings("core/src/mid.rs", "use super::high::X;").len(), 1);
+        assert_eq!(findings("core/src/mid/part.rs", "use super::super::high::X;").len(), 1);
         assert_eq!(findings("core/src/mid.rs", "use crate::mid::top::X;").len(), 1);
         assert_eq!(findings("core/src/unknown.rs", "").len(), 1);
     }
@@ -136,6 +168,7 @@ mod tests {
         let text = "use crate::low::{X, Y}; use crate::{beside, mid::Z}; crate::a_macro!();";
         assert!(findings("core/src/mid.rs", text).is_empty());
         assert!(findings("core/src/mid/top/part.rs", "use crate::high::X;").is_empty());
+        assert!(findings("core/src/mid/part.rs", "use super::high::X; use super::super::low::Y;").is_empty());
         assert!(findings("core/src/lib.rs", "use crate::high::X;").is_empty());
         let test = "#[cfg(test)] mod tests { use crate::high::X; }";
         assert!(findings("core/src/mid.rs", test).is_empty());

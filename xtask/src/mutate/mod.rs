@@ -37,7 +37,13 @@ enum Verdict {
 pub fn command(project: &Project, name: Option<&str>) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
     let mut log = Log::create(&logs, "mutate", Duration::from_secs(3600))?;
-    let counts = run(project, &mut log, name, |line| println!("{line}"))?;
+    let counts = match run(project, &mut log, name, |line| println!("{line}")) {
+        Ok(counts) => counts,
+        Err(error) => {
+            println!("{}", log.tail(100)?);
+            return Err(error);
+        }
+    };
     println!("{} red, {} not", counts.passed, counts.failed);
     if counts.failed == 0 {
         return Ok(ExitCode::SUCCESS);

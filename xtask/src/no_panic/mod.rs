@@ -36,16 +36,20 @@ const PANICKING: [&str; 16] = [
     "_overflow::do_panic",
 ];
 
-/// Links everything that the archive exports and looks for panics.
+/// Links everything that the archive exports and looks for panics: the hosts' library, and the one without std.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&GCC])?;
-    let library = Library::build(project, log)?;
-    let folder = project.scratch().join("no-panic");
-    let found = panics(log, &library.archive, is_ours, &folder)?;
-    for name in &found {
-        log.line(format!("linked: {name}"))?;
+    let hosts = Library::build(project, log)?.archive;
+    let bare = Library::build_without_std(project, log)?;
+    let mut count = 0;
+    for (archive, name) in [(hosts, "hosts"), (bare, "bare")] {
+        let folder = project.scratch().join("no-panic").join(name);
+        for symbol in panics(log, &archive, is_ours, &folder)? {
+            log.line(format!("linked: {symbol}"))?;
+            count += 1;
+        }
     }
-    ensure!(found.is_empty(), "{} panicking symbols", found.len());
+    ensure!(count == 0, "{count} panicking symbols");
     Ok(Outcome::Passed)
 }
 
