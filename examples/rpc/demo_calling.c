@@ -14,11 +14,16 @@ static void at_once(void) {
     expect("the client, whose server is deaf", client.code, RPC_E_CALL_CANCELED);
 }
 
+/* A call that is asked for before its server came to it is refused there, grace time or not. */
+static void is_entered(struct client *client) {
+    client_is_blocked(client);
+    while (ask(RPC_ENTERED) == 0) continue;
+}
+
 static void grace_kept(void) {
     struct client client = {.method = RPC_WORK, .argument = 60000, .enabled = 1};
     client_start(&client);
-    client_is_blocked(&client);
-    while (ask(RPC_ENTERED) == 0) continue;
+    is_entered(&client);
     expect("CoCancelCall(client, 60): the server notices and returns", CoCancelCall(client.thread, 60), RPC_E_CALL_COMPLETE);
     client_join(&client);
     expect("the client gets the server's own result", client.code, S_OK);
@@ -29,7 +34,7 @@ static void grace_run_out(void) {
     struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1};
     uint64_t began;
     client_start(&client);
-    client_is_blocked(&client);
+    is_entered(&client);
     began = now_ms();
     expect("CoCancelCall(client, 1): the server is deaf", CoCancelCall(client.thread, 1), S_OK);
     client_join(&client);
@@ -49,7 +54,7 @@ static void shortened(void) {
     struct client client = {.method = RPC_SLEEP, .argument = 60000, .enabled = 1};
     pthread_t first;
     client_start(&client);
-    client_is_blocked(&client);
+    is_entered(&client);
     pthread_create(&first, NULL, cancel_for_long, &client);
     for (;;) { /* until the first request shows */
         cocancel_call_info info[8];
@@ -141,14 +146,18 @@ static void late_reply(void) {
 }
 
 static void never_entered(void) {
-    uint32_t argument = 300, before, n;
+    uint32_t argument = 60000, before, n;
     rpc_pending pending[17];
     CoEnableCallCancellation(NULL);
     /* the pool has 16 threads: the last request waits in its queue */
-    for (n = 0; n < 17; n++) rpc_send(server, RPC_SLEEP, &argument, sizeof argument, 0, 0, &pending[n]);
+    for (n = 0; n < 17; n++) rpc_send(server, RPC_WORK, &argument, sizeof argument, 0, 0, &pending[n]);
     expect("CoCancelCall(0, 0) on the innermost", CoCancelCall(0, 0), S_OK);
     expect("that call", rpc_wait(&pending[16], NULL, NULL), RPC_E_CALL_CANCELED);
-    for (n = 16; n-- > 0;) rpc_wait(&pending[n], NULL, NULL);
+    /* the others hear that they are canceled, once they run, and make room for it */
+    for (n = 16; n-- > 0;) {
+        cocancel_cancel_call(NULL, pending[n].call, 0, 0);
+        rpc_wait(&pending[n], NULL, NULL);
+    }
     while (rpc_records() != 0) pause_ms(1); /* the refusal has come back */
     before = ask(RPC_ENTERED);
     expect_true("16 calls were entered, the canceled one never", before == 16);
