@@ -127,7 +127,7 @@ static void server_dies(void) {
 }
 
 static void late_reply(void) {
-    struct client late = {.method = RPC_SLEEP, .argument = 100, .enabled = 1};
+    struct client late = {.method = RPC_SLEEP, .argument = 1000, .enabled = 1};
     struct client next = {.method = RPC_ECHO, .argument = 77, .enabled = 1};
     client_start(&late);
     client_is_blocked(&late);

@@ -22,7 +22,7 @@ static void nobody(void) {
 }
 
 static void disabled(void) {
-    struct client client = {.method = RPC_SLEEP, .argument = 100};
+    struct client client = {.method = RPC_SLEEP, .argument = 1000};
     client_start(&client);
     client_is_blocked(&client);
     expect("CoCancelCall(client, 0)", CoCancelCall(client.thread, 0), CO_E_CANCEL_DISABLED);

@@ -57,7 +57,7 @@ static void custom_object(void) {
 }
 
 static void held_object(void) {
-    struct client client = {.method = RPC_SLEEP, .argument = 50, .enabled = 1};
+    struct client client = {.method = RPC_SLEEP, .argument = 1000, .enabled = 1};
     ICancelMethodCalls *object = NULL;
     client_start(&client);
     client_is_blocked(&client);
