@@ -1,6 +1,6 @@
 /* Thread id -> slot index: open addressing in which keys never move and a removed key leaves an empty cell (no tombstones).
    Each home cell has one word {count, bound}: how many of its keys sit elsewhere (displaced), and how far a look-up must probe.
-   Displaced insert: raise count and bound in one step, then place the key; a lost race for the cell takes the raise back.
+   Displaced insert: raise count and bound in one step, then place the key; after a lost race for the cell, raise the bound again.
    Remove: empty the cell, then lower the count; the step that brings it to 0 resets the bound, so misses become cheap again.
    All keys share home cell 0, the worst case. Key 3 is inserted once and stays; keys 1 and 2 come and go.
    Claim: a look-up that begins after the insert returned finds the key, for as long as the key stays.
@@ -19,13 +19,15 @@ byte cell[M];
 byte count = 0, bound = 0;      /* home cell 0's word: one atomic step changes both */
 bool inserted[NKEYS];
 
+/* Covers distance d, and this key unless it is counted already. */
 inline raise(d) {
 #ifdef SPLITRAISE
   atomic { if :: d > bound -> bound = d :: else fi };
-  count++
+  if :: !counted -> count++ :: else fi;
 #else
-  atomic { count++; if :: d > bound -> bound = d :: else fi }
+  atomic { if :: !counted -> count++ :: else fi; if :: d > bound -> bound = d :: else fi };
 #endif
+  counted = 1
 }
 inline lower() {
 #ifdef RESETANY
@@ -40,12 +42,13 @@ inline lower() {
 #endif
 }
 inline place(d, id) { atomic { ok = (cell[d] == 0); if :: ok -> cell[d] = id :: else fi } }
+/* One pass over the table. That it always finds a cell is claimed for this size of the model, and asserted. */
 inline insert(id) {
-  d = 0; ok = 0;
+  d = 0; ok = 0; counted = 0;
   do
   :: ok -> break
-  :: !ok && d == M -> d = 0
-  :: !ok && d < M ->
+  :: !ok ->
+     assert(d < M);
      if
      :: cell[d] != 0 -> d++
      :: else ->
@@ -54,11 +57,11 @@ inline insert(id) {
 #ifdef EARLYRETURN
         if :: ok -> inserted[id] = 1 :: else fi;
 #endif
-        if :: ok && d > 0 -> raise(d) :: else fi
+        if :: ok && d > 0 -> raise(d) :: !ok -> d++ :: else fi
 #else
         if :: d > 0 -> raise(d) :: else fi;
         place(d, id);
-        if :: !ok && d > 0 -> lower() :: else fi
+        if :: !ok -> d++ :: else fi
 #endif
      fi
   od;
@@ -83,12 +86,12 @@ inline lookup(id) {
   :: else -> break
   od
 }
-proctype Passing(byte id) { byte n = 0, d, i, b; bool ok, zero, hit;
+proctype Passing(byte id) { byte n = 0, d, i, b; bool ok, zero, counted, hit;
   do
   :: n < 2 -> n++; insert(id); lookup(id); assert(hit); remove(id)
   :: else -> break
   od }
-proctype Staying() { byte d; bool ok, zero; insert(3) }
+proctype Staying() { byte d; bool ok, zero, counted; insert(3) }
 proctype Finder() { byte n = 0, i, b; bool hit;
   inserted[3];
   do
