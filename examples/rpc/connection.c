@@ -157,7 +157,7 @@ static void *read_replies(void *argument) {
         record->result = (int32_t)frame.word;
         record->size = frame.size;
         memcpy(record->reply, frame.payload, frame.size);
-        end(record, record->result == COCANCEL_RPC_E_CALL_CANCELED ? record->result : COCANCEL_S_OK);
+        end(record, frame.refused ? COCANCEL_RPC_E_CALL_CANCELED : COCANCEL_S_OK);
     }
     /* the server is gone: its clients get a failure */
     for (;;) {

@@ -128,21 +128,24 @@ static void server_dies(void) {
 
 static void late_reply(void) {
     struct client late = {.method = RPC_SLEEP, .argument = 1000, .enabled = 1};
-    struct client next = {.method = RPC_ECHO, .argument = 77, .enabled = 1};
+    uint32_t argument, result = 0, size = sizeof result;
+    rpc_pending next;
     client_start(&late);
-    client_is_blocked(&late);
-    CoCancelCall(late.thread, 0);
+    is_entered(&late);
+    expect("CoCancelCall(client, 0)", CoCancelCall(late.thread, 0), S_OK);
     client_join(&late);
     expect("the first client is released", late.code, RPC_E_CALL_CANCELED);
-    while (rpc_records() != 0) {
-        next.thread = 0;
-        client_start(&next);
-        client_join(&next);
-        if (next.code != S_OK || next.result != 77) break;
-        pause_ms(20);
-    }
-    expect("every next call, until the late reply is there", next.code, S_OK);
-    expect_true("gets its own reply", next.result == 77);
+    /* the next call is out while the late reply comes */
+    argument = 60000;
+    CoEnableCallCancellation(NULL);
+    expect("the next call", rpc_send(server, RPC_WORK, &argument, sizeof argument, 0, 0, &next), S_OK);
+    while (ask(RPC_ENTERED) != 2) continue;
+    while (rpc_records() != 1 && cocancel_poll(NULL, next.call, NULL) == RPC_S_CALLPENDING) pause_ms(1);
+    expect("when the late reply has come, it is pending", cocancel_poll(NULL, next.call, NULL), RPC_S_CALLPENDING);
+    expect("CoCancelCall(0, 60), which does not wait", CoCancelCall(0, 60), S_OK);
+    expect("the next call", rpc_wait(&next, &result, &size), S_OK);
+    expect_true("gets its own reply", size == sizeof result && result < argument && result != late.argument);
+    CoDisableCallCancellation(NULL);
 }
 
 static void never_entered(void) {

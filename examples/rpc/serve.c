@@ -80,6 +80,7 @@ static void run(struct job *job) {
         cocancel_complete(NULL, job->call, NULL);
     } else {
         /* canceled before it was entered: that was its completion */
+        job->frame.refused = 1;
         forget(job);
     }
     if (code < 0) size = 0;

@@ -11,7 +11,7 @@ struct wire_frame {
     uint32_t kind;   /* WIRE_... */
     uint32_t word;   /* request: method; reply: HRESULT; cancel: milliseconds left to the server */
     uint32_t size;   /* bytes of payload in use */
-    uint32_t spare;
+    uint32_t refused; /* reply: 1 if the call was canceled before it was entered, so that no method answered */
     unsigned char payload[WIRE_PAYLOAD];
 };
 
