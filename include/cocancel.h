@@ -37,8 +37,6 @@
 #endif
 #define COCANCEL_STORAGE(name, calls, threads) COCANCEL_ALIGNED unsigned char name[COCANCEL_STORAGE_SIZE(calls, threads)]
 
-/* Set-up without an operating system: the library was built for a bare target. Define COCANCEL_BARE for its sizes. */
-
 /* Every code that a function of this library can answer with. */
 #define COCANCEL_S_OK ((int32_t)0)
 #define COCANCEL_E_NOTIMPL ((int32_t)0x80004001)
@@ -116,47 +114,25 @@
  */
 #define COCANCEL_ALWAYS_SLOT 1
 
-#if !defined(COCANCEL_BARE)
 /*
  Alignment of a runtime's storage, in bytes.
  */
 #define COCANCEL_STORAGE_ALIGN 64
-#endif
 
-#if defined(COCANCEL_BARE)
-/*
- Alignment of a runtime's storage, in bytes.
- */
-#define COCANCEL_STORAGE_ALIGN 8
-#endif
-
-#if !defined(COCANCEL_BARE)
 /*
  Bytes of a call slot.
  */
 #define COCANCEL_CALL_SIZE 64
-#endif
 
-#if !defined(COCANCEL_BARE)
 /*
  Bytes of a thread slot, in which a call slot of the thread's own is included.
  */
 #define COCANCEL_THREAD_SIZE 128
-#endif
 
-#if !defined(COCANCEL_BARE)
 /*
  Bytes of a runtime without its tables.
  */
 #define COCANCEL_RUNTIME_SIZE 384
-#endif
-
-#if defined(COCANCEL_BARE)
-/*
- Bytes of a runtime without its tables.
- */
-#define COCANCEL_RUNTIME_SIZE 96
-#endif
 
 /*
  With more threads than this the storage has an index of 8 bytes for each; with fewer, look-ups scan the threads.

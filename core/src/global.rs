@@ -25,7 +25,7 @@ impl<T> Global<T> {
     /// What stands there.
     #[inline]
     pub fn get(&self) -> Option<&'static T> {
-        // Acquire: pairs with `set` and `set_first`; what is referred to is complete
+        // Acquire: pairs with `set` and `replace`; what is referred to is complete
         let place = NonNull::new(self.place.load(Acquire))?;
         // SAFETY: not NULL, so it came from a `&'static T`
         Some(unsafe { place.as_ref() })

@@ -6,6 +6,11 @@
 #[cfg(any(test, loom, feature = "posix"))]
 extern crate std;
 
+/// The README's example is one of the tests.
+#[cfg(all(doctest, feature = "posix"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod call;
 #[cfg(feature = "com")]
 pub mod com;

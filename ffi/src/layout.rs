@@ -20,18 +20,15 @@ pub const COCANCEL_THREAD_SIZE: usize = 128;
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_RUNTIME_SIZE: usize = 384;
 
-/// Alignment of a runtime's storage, in bytes.
+// Bare targets: not in the header until a port for one is tested.
 #[cfg(target_os = "none")]
-pub const COCANCEL_STORAGE_ALIGN: usize = 8;
-/// Bytes of a call slot.
+pub(crate) const COCANCEL_STORAGE_ALIGN: usize = 8;
 #[cfg(target_os = "none")]
-pub const COCANCEL_CALL_SIZE: usize = if cfg!(feature = "com") { 44 } else { 32 };
-/// Bytes of a thread slot.
+pub(crate) const COCANCEL_CALL_SIZE: usize = if cfg!(feature = "com") { 44 } else { 32 };
 #[cfg(target_os = "none")]
-pub const COCANCEL_THREAD_SIZE: usize = if cfg!(feature = "com") { 20 } else { 16 };
-/// Bytes of a runtime without its tables.
+pub(crate) const COCANCEL_THREAD_SIZE: usize = if cfg!(feature = "com") { 20 } else { 16 };
 #[cfg(target_os = "none")]
-pub const COCANCEL_RUNTIME_SIZE: usize = 96;
+pub(crate) const COCANCEL_RUNTIME_SIZE: usize = 96;
 
 /// With more threads than this the storage has an index of 8 bytes for each; with fewer, look-ups scan the threads.
 pub const COCANCEL_INDEXED_ABOVE: usize = 16;

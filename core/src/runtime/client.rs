@@ -275,25 +275,30 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if !self.unlink(slot) {
             return Err(Hresult::E_INVALIDARG);
         }
-        let passed = slot
-            .1
-            .transition(|state| {
-                let step = state.of(generation)?.finish()?;
-                Ok::<_, Refused>((step.next, step))
-            })
-            .map_err(bad_input)?;
+        let (outcome, _) = self.end_client(slot, generation).map_err(bad_input)?;
+        Ok(outcome)
+    }
+
+    /// The client's side of a call that is on no stack any more is done; also says what its record is.
+    #[inline]
+    pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
+        let passed = slot.1.transition(|state| {
+            let step = state.of(generation)?.finish()?;
+            Ok((step.next, step))
+        })?;
         let step = passed.out;
-        self.event(EventKind::Finished, call);
+        self.event(EventKind::Finished, CallHandle::of_slot(slot.0, generation));
         self.wake(slot, generation, step.wakes);
         if step.unpin_after {
             self.unpin(slot);
         }
         self.clear_up(slot.0, passed.left);
-        Ok(match step.phase {
+        let outcome = match step.phase {
             Phase::Completed => Outcome::Completed,
             Phase::Failed => Outcome::Failed(Hresult(passed.result as i32)),
             _ => Outcome::Canceled,
-        })
+        };
+        Ok((outcome, passed.host))
     }
 
     /// Takes the call off the calling thread's stack, from wherever it stands; `false` if it belongs to another thread's.

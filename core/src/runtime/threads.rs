@@ -1,14 +1,14 @@
 //! What a thread does with its own slot: attach, enable and disable, exit. And finding another thread's.
 
 use super::{Runtime, Slot};
-use crate::event::EventKind;
 use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::index::Index;
 use crate::port::Port;
+use crate::runtime::client::Outcome;
 use crate::runtime::server::Reply;
 use crate::stack::Head;
-use crate::state::{Phase, Refused};
+use crate::state::Phase;
 use crate::storage::Storage;
 use crate::sync::Ordering::Relaxed;
 use crate::thread::{MAX_ENABLED, ThreadSlot};
@@ -155,27 +155,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The client's thread has ended: its call or its registration goes.
-    fn drop_client(&self, (index, slot): Slot<'_>) {
-        if slot.state().phase() == Phase::Custom {
-            return self.unpin((index, slot));
+    fn drop_client(&self, slot: Slot<'_>) {
+        let state = slot.1.state();
+        if state.phase() == Phase::Custom {
+            return self.unpin(slot);
         }
-        let generation = slot.state().generation();
-        let Ok(passed) = slot.transition(|state| {
-            let step = state.finish()?;
-            Ok::<_, Refused>((step.next, step))
-        }) else {
-            return;
-        };
-        let step = passed.out;
-        let handle = CallHandle::of_slot(index, generation);
-        self.event(EventKind::Finished, handle);
-        self.wake((index, slot), generation, step.wakes);
-        if step.unpin_after {
-            self.unpin((index, slot));
-        }
-        self.clear_up(index, passed.left);
-        if step.phase != Phase::Canceled {
-            self.port.orphaned(passed.host);
+        if let Ok((Outcome::Completed | Outcome::Failed(_), host)) = self.end_client(slot, state.generation()) {
+            self.port.orphaned(host);
         }
     }
 
@@ -185,10 +171,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if state.owes_completion() {
             let call = CallHandle::of_slot(index, state.generation());
             let host = slot.host();
-            let reply = self.abandon(call, Hresult::RPC_E_SERVER_DIED);
-            // without a client here the record was this side's all along
-            if matches!(reply, Ok(Reply::Orphaned(_))) || !state.has_client() {
-                self.port.orphaned(host);
+            match self.abandon(call, Hresult::RPC_E_SERVER_DIED) {
+                Ok(Reply::Orphaned(_)) => self.port.orphaned(host),
+                // without a client here the record was this side's all along
+                Ok(Reply::Delivered) if !state.has_client() => self.port.orphaned(host),
+                // the client's; or somebody else completed it just now, and has the record
+                Ok(Reply::Delivered) | Err(_) => {}
             }
         }
         self.leave_slot((index, slot));

@@ -137,6 +137,19 @@ fn server_thread_dies() {
 }
 
 #[test]
+fn server_thread_dies_while_the_transport_gives_up() {
+    model(3, |rt: &Rt| {
+        // its client is elsewhere: whoever completes it has the record
+        let call = rt.serve(plain()).call;
+        rt.enter(call).unwrap();
+        let transport = spawn(2, move || rt.abandon(call, Hresult::E_FAIL).is_ok());
+        rt.thread_exit();
+        let has_record = transport.join().unwrap();
+        assert_eq!(rt.port().orphans.load(Relaxed), u32::from(!has_record), "exactly one owner");
+    });
+}
+
+#[test]
 fn table_full_under_contention_then_drained() {
     model(3, |rt: &Rt<1, 2>| {
         let other = spawn(2, move || {
