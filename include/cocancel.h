@@ -27,7 +27,7 @@
 /* Storage of a runtime: static COCANCEL_STORAGE(name, calls, threads); then cocancel_init(..., name, sizeof name, ...). */
 #define COCANCEL_STORAGE_SIZE(calls, threads) \
     (COCANCEL_RUNTIME_SIZE + (size_t)(calls) * COCANCEL_CALL_SIZE + (size_t)(threads) * COCANCEL_THREAD_SIZE + \
-     ((threads) > COCANCEL_INDEXED_ABOVE ? (size_t)(threads) * 8 : 0))
+     ((threads) > COCANCEL_INDEXED_ABOVE ? (size_t)(threads) * COCANCEL_INDEX_SIZE : 0))
 #if defined(__cplusplus)
 #define COCANCEL_ALIGNED alignas(COCANCEL_STORAGE_ALIGN)
 #elif defined(_MSC_VER)
@@ -130,12 +130,17 @@
 #define COCANCEL_THREAD_SIZE 128
 
 /*
+ Bytes of the index for each thread, where there is one.
+ */
+#define COCANCEL_INDEX_SIZE 16
+
+/*
  Bytes of a runtime without its tables.
  */
 #define COCANCEL_RUNTIME_SIZE 384
 
 /*
- With more threads than this the storage has an index of 8 bytes for each; with fewer, look-ups scan the threads.
+ With more threads than this the storage has an index; with fewer, look-ups scan the threads.
  */
 #define COCANCEL_INDEXED_ABOVE 16
 

@@ -17,6 +17,8 @@
 //!
 //! All words are atomics, so a rule broken by a host shows as a wrong answer, never as a data race.
 
+use core::convert::Infallible;
+
 use crate::request::Request;
 use crate::stack::Head;
 use crate::state::{Phase, State};
@@ -25,11 +27,11 @@ use crate::sync::ForeignPtr;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::{AtomicPtr, AtomicU32, const_fn};
 
-/// The storage of one call. Its layout is private; its size is fixed: 64 bytes, one cache line, on hosts; 32 bytes on
-/// 32-bit targets without an operating system (44 with the feature `com`).
+/// The storage of one call. Its layout is private; its size is fixed: 64 bytes on hosts, of which those that a canceller looks at
+/// are the first 32; 32 bytes on 32-bit targets without an operating system (44 with the feature `com`).
 #[derive(Debug)]
 #[repr(C)]
-#[cfg_attr(not(target_os = "none"), repr(align(64)))]
+#[cfg_attr(not(target_os = "none"), repr(align(32)))]
 pub struct CallSlot {
     /// Set when the slot's standard cancel object is first handed out; a COM object *is* a pointer to this pointer.
     #[cfg(feature = "com")]
@@ -60,7 +62,7 @@ pub(crate) struct Left {
     pub(crate) canceller: *mut (),
 }
 
-/// What a transition answers, with what could be read only while the pin was still held.
+/// What a step that may drop the last pin answers, with what could be read only while the pin was still held.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed<T> {
     pub(crate) out: T,
@@ -119,24 +121,57 @@ impl CallSlot {
 
     /// Moves the state by `step` until its compare-exchange succeeds or it refuses.
     #[inline]
-    pub(crate) fn transition<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<Passed<T>, E> {
+    pub(crate) fn transition<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<T, E> {
         let mut current = self.state();
         loop {
             let (next, out) = step(current)?;
-            // read before the compare-exchange, while our pin keeps them constant (rule 7)
-            let payload = self.payload(current.phase());
-            let result = self.result();
             // AcqRel: release publishes what this side wrote (reply, wake context) to whoever sees the new word, and keeps
-            // the payload reads above it; acquire shows what the others wrote before theirs.
+            // a dropping step's payload reads above it; acquire shows what the others wrote before theirs.
             // Acquire on failure: the next round decides, and reads the payload, on the word it saw.
             match self.state.compare_exchange(current.bits(), next.bits(), AcqRel, Acquire) {
-                Ok(_) => {
-                    let left = if next.is_published() { None } else { Some(payload) };
-                    return Ok(Passed { out, host: payload.host, result, left });
-                }
+                Ok(_) => return Ok(out),
                 Err(seen) => current = State::from_bits(seen),
             }
         }
+    }
+
+    /// The same for a step that may drop the last pin.
+    #[inline]
+    pub(crate) fn drop_by<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<Passed<T>, E> {
+        self.transition(|current| {
+            let (next, out) = step(current)?;
+            // read before the compare-exchange, while our pin keeps them constant (rule 7)
+            let payload = self.payload(current.phase());
+            let left = if next.is_published() { None } else { Some(payload) };
+            Ok((next, Passed { out, host: payload.host, result: self.result(), left }))
+        })
+    }
+
+    /// Drops a pin that is not needed for anything more.
+    #[inline]
+    pub(crate) fn unpin(&self) -> Option<Left> {
+        let unpinned = self.transition(|current| {
+            let next = current.unpin();
+            // as above; with others' pins left the payload's cache line need not be touched
+            let left = if next.is_published() { None } else { Some(self.payload(current.phase())) };
+            Ok::<_, Infallible>((next, left))
+        });
+        match unpinned {
+            Ok(left) => left,
+        }
+    }
+
+    /// One attempt to move the state from `seen`, for a step that wakes nobody and leaves nothing to clear up.
+    #[inline]
+    pub(crate) fn replace(&self, seen: State, next: State) -> bool {
+        // AcqRel: as in `transition`. Relaxed on failure: the caller goes on with `transition`, which looks anew
+        self.state.compare_exchange(seen.bits(), next.bits(), AcqRel, Relaxed).is_ok()
+    }
+
+    /// Whether nobody's wake context stands here; as in `transition`, to be asked while a pin is held.
+    #[inline]
+    pub(crate) fn is_without_contexts(&self) -> bool {
+        self.context().is_null() && self.canceller().is_null()
     }
 
     #[inline]

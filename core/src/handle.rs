@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use crate::stack::{DEPTH_BITS, DEPTH_MASK, Head, Marker};
+use crate::stack::{Head, Marker};
 use crate::state::GENERATION_BITS;
 
 /// Names one call. Never 0, as large as a pointer, free to copy and to pass to other threads.
@@ -27,14 +27,12 @@ pub(crate) const MAX_INDEX: usize = usize::MAX >> REST_SHIFT;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Named {
     Slot {
-        index: u32,
+        index: usize,
         generation: u32,
     },
-    /// `under`: the slot that the marker stands on; `depth`: how many stand there with it; `below`: what the next one is.
+    /// `head`: the stack's head when the marker was put there; `below`: what the next one is.
     Marker {
-        under: Option<u32>,
-        depth: u32,
-        kind: Marker,
+        head: Head,
         below: Marker,
     },
     Untracked,
@@ -49,13 +47,7 @@ impl CallHandle {
     /// The topmost marker of `head`, which stands on one of kind `below`, if on any.
     #[inline]
     pub(crate) const fn of_marker(head: Head, below: Marker) -> Self {
-        let under = match head.slot() {
-            Some(slot) => slot as usize + 1,
-            None => 0,
-        };
-        let kind = matches!(head.marker(), Some(Marker::Barrier)) as usize;
-        let flags = kind | (matches!(below, Marker::Barrier) as usize) << 1;
-        Self::pack((under << DEPTH_BITS | head.depth() as usize) << 2 | flags, TAG_MARKER)
+        Self::pack((head.bits() as usize) << 1 | matches!(below, Marker::Barrier) as usize, TAG_MARKER)
     }
 
     pub(crate) const UNTRACKED: Self = Self::pack(0, TAG_UNTRACKED);
@@ -89,28 +81,17 @@ impl CallHandle {
     pub(crate) const fn named(self) -> Named {
         let rest = self.0.get() >> TAG_BITS;
         match self.0.get() & TAG_UNTRACKED {
-            TAG_SLOT => Named::Slot {
-                index: narrow(rest >> GENERATION_BITS),
-                generation: (rest & ((1 << GENERATION_BITS) - 1)) as u32,
-            },
+            TAG_SLOT => {
+                Named::Slot { index: rest >> GENERATION_BITS, generation: (rest & ((1 << GENERATION_BITS) - 1)) as u32 }
+            }
             TAG_MARKER => Named::Marker {
-                under: narrow(rest >> 2 >> DEPTH_BITS).checked_sub(1),
-                depth: (rest >> 2) as u32 & DEPTH_MASK,
-                kind: marker(rest & 1),
-                below: marker(rest >> 1 & 1),
+                // a forged value beyond 32 bits becomes a head that names nothing
+                head: Head::from_bits(if rest >> 1 > u32::MAX as usize { u32::MAX } else { (rest >> 1) as u32 }),
+                below: if rest & 1 == 0 { Marker::Disabled } else { Marker::Barrier },
             },
             _ => Named::Untracked,
         }
     }
-}
-
-/// A forged value beyond 32 bits stays one that names nothing.
-const fn narrow(value: usize) -> u32 {
-    if value > u32::MAX as usize { u32::MAX } else { value as u32 }
-}
-
-const fn marker(bit: usize) -> Marker {
-    if bit == 0 { Marker::Disabled } else { Marker::Barrier }
 }
 
 #[cfg(test)]
@@ -121,13 +102,13 @@ mod tests {
     fn handles_name_what_they_were_made_of() {
         for (index, generation) in [(0, 0), (1, 0), (65_535, (1 << GENERATION_BITS) - 1)] {
             let handle = CallHandle::of_slot(index, generation);
-            assert_eq!(handle.named(), Named::Slot { index, generation });
+            assert_eq!(handle.named(), Named::Slot { index: index as usize, generation });
             assert_eq!(CallHandle::from_bits(handle.to_bits()), Some(handle));
         }
         for (kind, below) in [(Marker::Disabled, Marker::Barrier), (Marker::Barrier, Marker::Disabled)] {
-            for (head, under) in [(Head::EMPTY, None), (Head::of_slot(65_000), Some(65_000))] {
-                let handle = CallHandle::of_marker(head.push(below).unwrap().push(kind).unwrap(), below);
-                assert_eq!(handle.named(), Named::Marker { under, depth: 2, kind, below });
+            for bottom in [Head::EMPTY, Head::of_slot(65_000)] {
+                let head = bottom.push(below).unwrap().push(kind).unwrap();
+                assert_eq!(CallHandle::of_marker(head, below).named(), Named::Marker { head, below });
             }
         }
         assert_eq!(CallHandle::UNTRACKED.named(), Named::Untracked);

@@ -9,6 +9,8 @@
 //! |---|---|---|
 //! | occupant: thread slot + 1, 0 for none | displaced keys of this home; the maximum sticks | bound; the maximum means the whole table |
 
+#[cfg(not(target_os = "none"))]
+use crate::sync::Ordering::Relaxed;
 use crate::sync::Ordering::{AcqRel, Acquire};
 use crate::sync::{AtomicU32, const_fn};
 use crate::thread::ThreadSlot;
@@ -21,10 +23,17 @@ const OCCUPANT_SHIFT: u32 = 2 * FIELD_BITS;
 /// The largest number of threads that an index can name.
 pub(crate) const MAX_THREADS: usize = (1 << (32 - OCCUPANT_SHIFT)) - 2;
 
-/// One cell of the index. Supply two for each thread, or none: then look-ups scan the thread table.
+/// One cell of the index. Supply two for each thread, or none: then look-ups scan the thread table. 8 bytes on hosts, 4 on targets
+/// without an operating system.
 #[derive(Debug)]
-#[repr(transparent)]
-pub struct IndexCell(AtomicU32);
+#[repr(C)]
+pub struct IndexCell {
+    place: AtomicU32,
+    /// The occupant's id once it stands there, so that a look-up goes only to the slot that it means. Whose id it really is says
+    /// the thread slot.
+    #[cfg(not(target_os = "none"))]
+    hint: AtomicU32,
+}
 
 /// A snapshot of a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,14 +94,18 @@ impl IndexCell {
         /// An empty cell.
         #[must_use]
         pub const fn new() -> Self {
-            Self(AtomicU32::new(0))
+            Self {
+                place: AtomicU32::new(0),
+                #[cfg(not(target_os = "none"))]
+                hint: AtomicU32::new(0),
+            }
         }
     }
 
     #[inline]
     fn load(&self) -> Cell {
         // Acquire: pairs with `update`; the id of the slot found here was written before
-        Cell(self.0.load(Acquire))
+        Cell(self.place.load(Acquire))
     }
 
     /// Changes the cell unless `step` refuses.
@@ -102,7 +115,7 @@ impl IndexCell {
         while let Some(next) = step(seen) {
             // AcqRel: release publishes the thread slot behind an occupant, and keeps a home's raise above the placing;
             // acquire keeps a lowering below the removal. Acquire on failure: the next round decides on what it saw
-            match self.0.compare_exchange(seen.0, next.0, AcqRel, Acquire) {
+            match self.place.compare_exchange(seen.0, next.0, AcqRel, Acquire) {
                 Ok(_) => return true,
                 Err(now) => seen = Cell(now),
             }
@@ -111,8 +124,30 @@ impl IndexCell {
     }
 
     #[inline]
-    fn take(&self, slot: u32) -> bool {
-        self.update(|cell| if cell.occupant().is_none() { Some(cell.with_occupant(slot)) } else { None })
+    fn take(&self, id: u32, slot: u32) -> bool {
+        let taken = self.update(|cell| if cell.occupant().is_none() { Some(cell.with_occupant(slot)) } else { None });
+        #[cfg(not(target_os = "none"))]
+        if taken {
+            // Relaxed: who looks after the insertion has returned sees it; nobody else writes it as long as the occupant stays
+            self.hint.store(id, Relaxed);
+        }
+        #[cfg(target_os = "none")]
+        let _ = id;
+        taken
+    }
+
+    /// Whether the occupant may be the thread `id`.
+    #[cfg(not(target_os = "none"))]
+    #[inline]
+    fn may_be(&self, id: u32) -> bool {
+        // Relaxed: a hint
+        self.hint.load(Relaxed) == id
+    }
+
+    #[cfg(target_os = "none")]
+    #[inline]
+    fn may_be(&self, _: u32) -> bool {
+        true
     }
 }
 
@@ -138,34 +173,44 @@ impl<'a> Index<'a> {
     #[inline]
     pub(crate) fn find(self, id: u32) -> Option<(u32, &'a ThreadSlot)> {
         let mut probes = self.probes(id);
-        let home = probes.next()?.load();
-        let matches = |cell: Cell| {
-            let slot = cell.occupant()?;
+        let first = probes.next()?;
+        let home = first.load();
+        let matches = |cell: &IndexCell, seen: Cell| {
+            if !cell.may_be(id) {
+                return None;
+            }
+            let slot = seen.occupant()?;
             let thread = self.threads.get(slot as usize)?;
             if thread.id() == id { Some((slot, thread)) } else { None }
         };
         let bound = if home.bound() == FIELD { self.cells.len() } else { home.bound() as usize };
-        matches(home).or_else(|| probes.take(bound).find_map(|cell| matches(cell.load())))
+        matches(first, home).or_else(|| probes.take(bound).find_map(|cell| matches(cell, cell.load())))
     }
 
-    /// Enters `slot` for its id. At half load there always is a free cell.
+    /// Enters `slot` for its id. At half load there always is a free cell; lock-free, since one is missed only if others enter there.
     #[inline]
     pub(crate) fn insert(self, id: u32, slot: u32) {
         let Some(home) = self.probes(id).next() else { return };
-        if home.take(slot) {
-            return;
-        }
         let mut more = 1;
-        for (distance, cell) in self.probes(id).enumerate().skip(1) {
-            if cell.load().occupant().is_some() {
-                continue;
+        loop {
+            if home.take(id, slot) {
+                break;
             }
-            // first the bound, then the key
-            home.update(|seen| Some(seen.raised(distance, more)));
-            more = 0;
-            if cell.take(slot) {
-                return;
+            for (distance, cell) in self.probes(id).enumerate().skip(1) {
+                if cell.load().occupant().is_some() {
+                    continue;
+                }
+                // first the bound, then the key
+                home.update(|seen| Some(seen.raised(distance, more)));
+                more = 0;
+                if cell.take(id, slot) {
+                    return;
+                }
             }
+        }
+        if more == 0 {
+            // counted as displaced, and not displaced in the end
+            home.update(|seen| Some(seen.lowered()));
         }
     }
 

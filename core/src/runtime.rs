@@ -120,8 +120,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The slot of that index: a shared one, or past them the home slot of a thread.
     #[inline]
     pub(crate) fn slot(&self, index: u32) -> Option<&CallSlot> {
+        self.slot_numbered(index as usize)
+    }
+
+    #[inline]
+    fn slot_numbered(&self, index: usize) -> Option<&CallSlot> {
         let calls = self.storage.calls();
-        let index = index as usize;
         match calls.get(index) {
             Some(slot) => Some(slot),
             None => self.storage.threads().get(index - calls.len())?.home(),
@@ -132,8 +136,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     #[inline]
     pub(crate) fn named(&self, call: CallHandle) -> Result<(Slot<'_>, u32), Named> {
         match call.named() {
-            Named::Slot { index, generation } => match self.slot(index) {
-                Some(slot) => Ok(((index, slot), generation)),
+            Named::Slot { index, generation } => match self.slot_numbered(index) {
+                Some(slot) => Ok(((index as u32, slot), generation)),
                 None => Err(Named::Slot { index, generation }),
             },
             other => Err(other),
@@ -161,9 +165,15 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Drops a pin.
     #[inline]
     pub(crate) fn unpin(&self, (index, slot): Slot<'_>) {
-        let unpinned = slot.transition(|state| Ok::<_, Refused>((state.unpin(), ())));
-        if let Ok(passed) = unpinned {
-            self.clear_up(index, passed.left);
+        self.clear_up(index, slot.unpin());
+    }
+
+    /// A slot has become vacant: the next call may look there first.
+    #[inline]
+    pub(crate) fn offer(&self, index: u32) {
+        if (index as usize) < self.storage.calls().len() {
+            // Relaxed: a hint
+            self.shared.free_call.store(index, Relaxed);
         }
     }
 
@@ -171,10 +181,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     #[inline]
     pub(crate) fn clear_up(&self, index: u32, left: Option<Left>) {
         let Some(left) = left else { return };
-        if (index as usize) < self.storage.calls().len() {
-            // Relaxed: a hint
-            self.shared.free_call.store(index, Relaxed);
-        }
+        self.offer(index);
         for context in [left.context, left.canceller] {
             if !context.is_null() {
                 self.port.retire(context);

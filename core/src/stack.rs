@@ -17,8 +17,8 @@ pub(crate) enum Marker {
     Barrier,
 }
 
-pub(crate) const DEPTH_BITS: u32 = 9;
-pub(crate) const DEPTH_MASK: u32 = (1 << DEPTH_BITS) - 1;
+const DEPTH_BITS: u32 = 9;
+const DEPTH_MASK: u32 = (1 << DEPTH_BITS) - 1;
 const BARRIER: u32 = 1 << DEPTH_BITS;
 const SLOT_SHIFT: u32 = DEPTH_BITS + 1;
 
@@ -67,8 +67,9 @@ impl Head {
         if self.depth() == 0 { None } else { Some(self.kind()) }
     }
 
+    /// What the topmost marker is, if there is one.
     #[inline]
-    const fn kind(self) -> Marker {
+    pub(crate) const fn kind(self) -> Marker {
         if self.0 & BARRIER == 0 { Marker::Disabled } else { Marker::Barrier }
     }
 

@@ -341,6 +341,26 @@ impl State {
         Ok(self.end_side(next.clear(SERVER), wakes, self.has(SERVING)))
     }
 
+    /// (3) for the call that `generation` means, if nobody but its client and its server's side has touched it: the plain
+    /// case of [`complete`](Self::complete), decided by one comparison.
+    #[inline]
+    pub(crate) const fn deliver(self, generation: u32) -> Option<Self> {
+        const UNTOUCHED: State = State::VACANT.publish_call(true, false);
+        const DELIVERED: State = match UNTOUCHED.complete(Phase::Completed) {
+            Ok(step) => step.next,
+            Err(_) => UNTOUCHED,
+        };
+        let generation = generation << GENERATION_SHIFT;
+        if self.0 == generation | UNTOUCHED.0 { Some(State(generation | DELIVERED.0)) } else { None }
+    }
+
+    /// (7) if the reply was delivered and only the client still keeps the slot: the plain case of [`finish`](Self::finish).
+    #[inline]
+    pub(crate) const fn finish_delivered(self, generation: u32) -> Option<Self> {
+        const DELIVERED: u32 = State(CLIENT + 1).with_phase(Phase::Completed).0;
+        if self.0 == generation << GENERATION_SHIFT | DELIVERED { Some(self.dropped()) } else { None }
+    }
+
     /// (5) The client is released now.
     #[inline]
     pub(crate) const fn cancel(self) -> Result<(Self, Wakes), Refused> {

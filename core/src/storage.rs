@@ -31,7 +31,10 @@ pub const fn is_valid_capacity(calls: usize, threads: usize, cells: usize) -> bo
 }
 
 /// Tables in place. `CELLS` is 0 (a linear scan: right for 16 threads and fewer) or at least twice `THREADS`.
+/// On hosts it starts a cache line, so that no two calls share one.
 #[derive(Debug)]
+#[repr(C)]
+#[cfg_attr(not(target_os = "none"), repr(align(64)))]
 pub struct Fixed<const CALLS: usize, const THREADS: usize, const CELLS: usize = 0> {
     calls: [CallSlot; CALLS],
     threads: [ThreadSlot; THREADS],
@@ -62,6 +65,14 @@ impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Fixed<CALLS, 
     }
 }
 
+#[cfg(feature = "posix")]
+impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Fixed<CALLS, THREADS, CELLS> {
+    /// These tables, for a runtime that may also have others.
+    pub(crate) const fn borrow(&self) -> Borrowed<'_> {
+        Borrowed { calls: &self.calls, threads: &self.threads, index: &self.index }
+    }
+}
+
 impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> sealed::Sealed for Fixed<CALLS, THREADS, CELLS> {}
 
 impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Storage for Fixed<CALLS, THREADS, CELLS> {
@@ -76,7 +87,7 @@ impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Storage for F
     }
 }
 
-/// Tables in memory that somebody else supplied.
+/// Tables in memory that somebody else supplied. On hosts let the calls start a cache line, so that no two share one.
 #[derive(Debug)]
 pub struct Borrowed<'a> {
     calls: &'a [CallSlot],

@@ -9,8 +9,9 @@ use crate::sync::AtomicPtr;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{AtomicU32, const_fn};
 
-/// The storage of one thread: on hosts two cache lines, of which one is the thread's *home* call slot (so that an
-/// uncontended call shares no line and needs no claim); 16 bytes on targets without an operating system (20 with `com`).
+/// The storage of one thread: on hosts two cache lines, with the thread's *home* call slot in them, so that an uncontended call
+/// shares no line and needs no claim, and a canceller finds all it needs in the first; 16 bytes on targets without an operating
+/// system (20 with `com`).
 #[derive(Debug)]
 #[repr(C)]
 #[cfg_attr(not(target_os = "none"), repr(align(64)))]

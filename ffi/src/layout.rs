@@ -16,6 +16,9 @@ pub const COCANCEL_CALL_SIZE: usize = 64;
 /// Bytes of a thread slot, in which a call slot of the thread's own is included.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_THREAD_SIZE: usize = 128;
+/// Bytes of the index for each thread, where there is one.
+#[cfg(not(target_os = "none"))]
+pub const COCANCEL_INDEX_SIZE: usize = 16;
 /// Bytes of a runtime without its tables.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_RUNTIME_SIZE: usize = 384;
@@ -28,15 +31,17 @@ pub(crate) const COCANCEL_CALL_SIZE: usize = if cfg!(feature = "com") { 44 } els
 #[cfg(target_os = "none")]
 pub(crate) const COCANCEL_THREAD_SIZE: usize = if cfg!(feature = "com") { 20 } else { 16 };
 #[cfg(target_os = "none")]
+pub(crate) const COCANCEL_INDEX_SIZE: usize = 8;
+#[cfg(target_os = "none")]
 pub(crate) const COCANCEL_RUNTIME_SIZE: usize = 96;
 
-/// With more threads than this the storage has an index of 8 bytes for each; with fewer, look-ups scan the threads.
+/// With more threads than this the storage has an index; with fewer, look-ups scan the threads.
 pub const COCANCEL_INDEXED_ABOVE: usize = 16;
 
 const _: () = assert!(size_of::<CallSlot>() <= COCANCEL_CALL_SIZE);
 const _: () = assert!(size_of::<ThreadSlot>() <= COCANCEL_THREAD_SIZE);
 const _: () = assert!(size_of::<cocancel_runtime>() <= COCANCEL_RUNTIME_SIZE);
-const _: () = assert!(size_of::<IndexCell>() * 2 == 8);
+const _: () = assert!(size_of::<IndexCell>() * 2 == COCANCEL_INDEX_SIZE);
 const _: () = assert!(align_of::<cocancel_runtime>() <= COCANCEL_STORAGE_ALIGN);
 const _: () = assert!(align_of::<CallSlot>() <= COCANCEL_STORAGE_ALIGN);
 const _: () = assert!(align_of::<ThreadSlot>() <= COCANCEL_STORAGE_ALIGN);

@@ -225,11 +225,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         // A read-modify-write also where the bit is set already: it finds a client that announced itself before it could read
         // the new deadline.
         match words.transition(|state| state.of(generation)?.note_request(sooner)) {
-            Ok(passed) => {
+            Ok(wakes) => {
                 if elected {
                     self.event(EventKind::Requested, call);
                 }
-                self.wake(slot, generation, passed.out);
+                self.wake(slot, generation, wakes);
                 lost
             }
             // released meanwhile: by our deadline, or by a later request that shortened it
@@ -276,12 +276,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             match slot.1.transition(|state| state.canceller_waits().map(|next| (next, next))) {
                 Err(Refused::Phase(Phase::Canceled)) => return Err(Hresult::S_OK),
                 Err(_) => return Err(Hresult::RPC_E_CALL_COMPLETE),
-                Ok(passed) => {
+                Ok(waiting) => {
                     let remaining = self.remaining(slot.1.request().deadline());
                     if remaining != Some(0) {
-                        return Ok((passed.out.bits(), remaining));
+                        return Ok((waiting.bits(), remaining));
                     }
-                    self.expire(slot, passed.out.generation(), Some(Side::Canceller));
+                    self.expire(slot, waiting.generation(), Some(Side::Canceller));
                 }
             }
         }
@@ -353,7 +353,7 @@ impl<P: Port, S: Storage> Drop for CancelObject<'_, P, S> {
 fn not_cancellable(named: Named) -> Hresult {
     match named {
         Named::Slot { .. } => Hresult::E_INVALIDARG,
-        Named::Marker { kind: Marker::Disabled, .. } => Hresult::CO_E_CANCEL_DISABLED,
-        Named::Marker { kind: Marker::Barrier, .. } | Named::Untracked => Hresult::E_NOINTERFACE,
+        Named::Marker { head, .. } if head.kind() == Marker::Disabled => Hresult::CO_E_CANCEL_DISABLED,
+        Named::Marker { .. } | Named::Untracked => Hresult::E_NOINTERFACE,
     }
 }

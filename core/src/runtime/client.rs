@@ -13,6 +13,7 @@ use crate::request::Request;
 use crate::stack::{Head, Marker};
 use crate::state::{Phase, Refused, State};
 use crate::storage::Storage;
+use crate::thread::ThreadSlot;
 use crate::time::{Deadline, Timeout};
 
 /// What a call is begun with.
@@ -79,6 +80,11 @@ pub struct Begun {
     pub cancellable: Result<(), Hresult>,
 }
 
+impl Begun {
+    /// Not even a marker could be put down for it.
+    pub(crate) const UNTRACKED: Self = Self { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) };
+}
+
 /// How a call came to its end, for its client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -109,17 +115,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Lock-free. Not from interrupt handlers.
     #[inline]
     pub fn begin(&self, options: CallOptions) -> Begun {
-        let untracked = Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) };
-        let Some(thread) = self.attach() else { return untracked };
+        let Some(thread) = self.attach() else { return Begun::UNTRACKED };
         let (_, slot_of_thread) = thread;
         let outer = slot_of_thread.top();
         let enabled = slot_of_thread.enabled() != 0;
         if !enabled && !options.always_slot {
-            return mark(thread, outer, Marker::Disabled, Hresult::CO_E_CANCEL_DISABLED).unwrap_or(untracked);
+            return mark(thread, outer, Marker::Disabled);
         }
-        let Some(((index, slot), state)) = self.take(thread) else {
-            return mark(thread, outer, Marker::Barrier, Hresult::E_OUTOFMEMORY).unwrap_or(untracked);
-        };
+        let Some(((index, slot), state)) = self.take(thread) else { return mark(thread, outer, Marker::Barrier) };
         let call = self.publish((index, slot), state.publish_call(true, !enabled), options, outer);
         slot_of_thread.set_top(Head::of_slot(index));
         Begun { call, cancellable: Ok(()) }
@@ -131,7 +134,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Lock-free. Also from interrupt handlers.
     pub fn begin_async(&self, options: CallOptions) -> Begun {
         match self.claim() {
-            None => Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) },
+            None => Begun::UNTRACKED,
             Some((slot, state)) => {
                 let call = self.publish(slot, state.publish_call(true, false), options, Head::UNLINKED);
                 Begun { call, cancellable: Ok(()) }
@@ -241,7 +244,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             if announce {
                 // announced first, then the deadline is read: a canceller that changes it afterwards finds the bit
                 match slot.1.transition(|state| state.of(generation)?.client_waits().map(|next| (next, next))) {
-                    Ok(passed) => value = passed.out.bits(),
+                    Ok(waiting) => value = waiting.bits(),
                     Err(Refused::Phase(_)) => continue,
                     Err(refused) => return Err(bad_input(refused)),
                 }
@@ -268,21 +271,35 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
             Err(Named::Untracked) => return Ok(Outcome::Completed),
-            Err(Named::Marker { under, depth, below, .. }) => return self.unmark(under, depth, below),
+            Err(Named::Marker { head, below }) => return self.unmark(head, below),
             Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
         };
+        let state = slot.1.state();
+        let Some(vacant) = state.finish_delivered(generation) else { return self.finish_slowly(slot, generation) };
+        if !self.unlink(slot) {
+            return Err(Hresult::E_INVALIDARG);
+        }
+        if slot.1.is_without_contexts() && slot.1.replace(state, vacant) {
+            self.event(EventKind::Finished, call);
+            self.offer(slot.0);
+            return Ok(Outcome::Completed);
+        }
+        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(bad_input)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish_slowly(&self, slot: Slot<'_>, generation: u32) -> Result<Outcome, Hresult> {
         slot.1.state().of(generation).map_err(bad_input)?;
         if !self.unlink(slot) {
             return Err(Hresult::E_INVALIDARG);
         }
-        let (outcome, _) = self.end_client(slot, generation).map_err(bad_input)?;
-        Ok(outcome)
+        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(bad_input)
     }
 
     /// The client's side of a call that is on no stack any more is done; also says what its record is.
-    #[inline]
     pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
-        let passed = slot.1.transition(|state| {
+        let passed = slot.1.drop_by(|state| {
             let step = state.of(generation)?.finish()?;
             Ok((step.next, step))
         })?;
@@ -309,6 +326,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return true;
         }
         let Some((_, thread)) = self.current() else { return false };
+        let head = thread.top();
+        if head == Head::of_slot(index) {
+            thread.set_top(outer);
+            return true;
+        }
+        self.unlink_deeper(thread, index, outer)
+    }
+
+    /// The same for a call that has markers or newer calls above it.
+    #[cold]
+    #[inline(never)]
+    fn unlink_deeper(&self, thread: &ThreadSlot, index: u32, outer: Head) -> bool {
         let mut head = thread.top();
         if head.slot() == Some(index) {
             thread.set_top(head.unlink(outer));
@@ -325,16 +354,29 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Takes a marker off the calling thread's stack: normally the topmost, else one below newer ones.
-    fn unmark(&self, under: Option<u32>, depth: u32, below: Marker) -> Result<Outcome, Hresult> {
+    #[inline]
+    fn unmark(&self, marked: Head, below: Marker) -> Result<Outcome, Hresult> {
         let (_, thread) = self.current().ok_or(Hresult::E_INVALIDARG)?;
+        match marked.pop(below) {
+            Some(popped) if thread.top() == marked => {
+                thread.set_top(popped);
+                Ok(Outcome::Completed)
+            }
+            _ => self.unmark_deeper(thread, marked, below),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unmark_deeper(&self, thread: &ThreadSlot, marked: Head, below: Marker) -> Result<Outcome, Hresult> {
         let popped = |head: Head| {
-            let is_topmost = head.depth() == depth || head.depth() == 1;
+            let is_topmost = head.depth() == marked.depth() || head.depth() == 1;
             if is_topmost { head.pop(below) } else { Some(head.thin()) }
         };
         let top = thread.top();
         // where it was put; else, if that slot was unlinked from under it, the next best
         for exact in [true, false] {
-            let fits = |head: Head| head.depth() != 0 && (!exact || head.slot() == under);
+            let fits = |head: Head| head.depth() != 0 && (!exact || head.slot() == marked.slot());
             if fits(top) {
                 thread.set_top(popped(top).ok_or(Hresult::E_INVALIDARG)?);
                 return Ok(Outcome::Completed);
@@ -367,18 +409,22 @@ fn ended(slot: &CallSlot) -> Option<Outcome> {
     }
 }
 
-fn mark(thread: Thread<'_>, outer: Head, marker: Marker, why: Hresult) -> Option<Begun> {
-    let head = outer.push(marker)?;
+#[inline]
+fn mark(thread: Thread<'_>, outer: Head, marker: Marker) -> Begun {
+    let Some(head) = outer.push(marker) else { return Begun::UNTRACKED };
     thread.1.set_top(head);
-    let below = outer.marker().unwrap_or(Marker::Disabled);
-    Some(Begun { call: CallHandle::of_marker(head, below), cancellable: Err(why) })
+    let why = match marker {
+        Marker::Disabled => Hresult::CO_E_CANCEL_DISABLED,
+        Marker::Barrier => Hresult::E_OUTOFMEMORY,
+    };
+    Begun { call: CallHandle::of_marker(head, outer.kind()), cancellable: Err(why) }
 }
 
 /// Why there is nothing to poll or to wait on.
 pub(crate) fn no_slot(named: Named) -> Hresult {
     match named {
         Named::Slot { .. } => Hresult::E_INVALIDARG,
-        Named::Marker { kind: Marker::Disabled, .. } => Hresult::CO_E_CANCEL_DISABLED,
-        Named::Marker { kind: Marker::Barrier, .. } | Named::Untracked => Hresult::E_OUTOFMEMORY,
+        Named::Marker { head, .. } if head.kind() == Marker::Disabled => Hresult::CO_E_CANCEL_DISABLED,
+        Named::Marker { .. } | Named::Untracked => Hresult::E_OUTOFMEMORY,
     }
 }

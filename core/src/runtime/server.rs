@@ -37,7 +37,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Lock-free. Also from interrupt handlers.
     pub fn serve(&self, options: CallOptions) -> Begun {
         match self.claim() {
-            None => Begun { call: CallHandle::UNTRACKED, cancellable: Err(Hresult::E_OUTOFMEMORY) },
+            None => Begun::UNTRACKED,
             Some((slot, state)) => {
                 let call = self.publish(slot, state.publish_call(false, false), options, Head::UNLINKED);
                 Begun { call, cancellable: Ok(()) }
@@ -58,13 +58,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
             Err(Named::Slot { .. }) => return Err(Refusal::BadInput(Hresult::E_INVALIDARG)),
-            Err(named) => {
-                return Ok(self.enter_untracked(matches!(named, Named::Marker { kind: Marker::Disabled, .. })));
-            }
+            Err(Named::Marker { head, .. }) => return Ok(self.enter_untracked(head.kind() == Marker::Disabled)),
+            Err(Named::Untracked) => return Ok(self.enter_untracked(false)),
         };
         let passed = slot
             .1
-            .transition(|state| match state.of(generation)?.enter()? {
+            .drop_by(|state| match state.of(generation)?.enter()? {
                 Entry::Admitted(next) => Ok((next, None)),
                 Entry::Refused(step) => Ok((step.next, Some(step))),
             })
@@ -133,10 +132,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let ((index, slot), generation) = match self.named(frame) {
             Ok(named) => named,
             Err(Named::Untracked) => return Ok(()),
-            Err(Named::Marker { depth, .. }) => {
+            Err(Named::Marker { head, .. }) => {
                 let (_, thread) = self.current().ok_or(Hresult::E_UNEXPECTED)?;
-                let head = thread.serving();
-                let popped = head.pop(Marker::Barrier).filter(|_| head.depth() == depth);
+                let popped = head.pop(Marker::Barrier).filter(|_| head == thread.serving());
                 thread.set_serving(popped.ok_or(Hresult::E_UNEXPECTED)?);
                 return Ok(());
             }
@@ -159,7 +157,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     pub(crate) fn leave_slot(&self, (index, slot): Slot<'_>) {
-        if let Ok(passed) = slot.transition(|state| state.leave().map(|next| (next, ()))) {
+        if let Ok(passed) = slot.drop_by(|state| state.leave().map(|next| (next, ()))) {
             self.clear_up(index, passed.left);
         }
     }
@@ -173,7 +171,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `E_INVALIDARG`: stale or forged. `E_UNEXPECTED`: the server's side was done already.
     #[inline]
     pub fn complete(&self, call: CallHandle) -> Result<Reply, Hresult> {
-        self.end(call, Phase::Completed, Hresult::S_OK)
+        let (slot, generation) = match self.named(call) {
+            Ok(named) => named,
+            Err(named) => return end_without_slot(named),
+        };
+        let state = slot.1.state();
+        if let Some(delivered) = state.deliver(generation)
+            && slot.1.replace(state, delivered)
+        {
+            self.event(EventKind::Completed, call);
+            return Ok(Reply::Delivered);
+        }
+        self.end(slot, generation, Phase::Completed, Hresult::S_OK)
     }
 
     /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
@@ -189,23 +198,21 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         // these two would tell the client that the record is not its own, or that the call goes on
         let ambiguous = failure == Hresult::RPC_E_CALL_CANCELED || failure == Hresult::RPC_S_CALLPENDING;
         let failure = if failure.is_err() && !ambiguous { failure } else { Hresult::E_FAIL };
-        self.end(call, Phase::Failed, failure)
+        match self.named(call) {
+            Ok((slot, generation)) => self.end(slot, generation, Phase::Failed, failure),
+            Err(named) => end_without_slot(named),
+        }
     }
 
-    #[inline]
-    fn end(&self, call: CallHandle, to: Phase, failure: Hresult) -> Result<Reply, Hresult> {
-        let (slot, generation) = match self.named(call) {
-            Ok(named) => named,
-            Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
-            // never cancelled, so always delivered
-            Err(Named::Marker { .. } | Named::Untracked) => return Ok(Reply::Delivered),
-        };
+    #[cold]
+    #[inline(never)]
+    fn end(&self, slot: Slot<'_>, generation: u32, to: Phase, failure: Hresult) -> Result<Reply, Hresult> {
         if failure.is_err() && slot.1.state().of(generation).is_ok_and(State::owes_completion) {
             slot.1.set_result(failure.0 as u32);
         }
         let passed = slot
             .1
-            .transition(|state| {
+            .drop_by(|state| {
                 let step = state.of(generation)?.complete(to)?;
                 Ok::<_, Refused>((step.next, step))
             })
@@ -218,7 +225,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 Phase::Failed => EventKind::Failed,
                 _ => EventKind::Orphaned,
             },
-            call,
+            CallHandle::of_slot(slot.0, generation),
         );
         self.wake(slot, generation, step.wakes);
         if step.unpin_after {
@@ -259,6 +266,15 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(Named::Slot { .. }) => Hresult::E_INVALIDARG,
             Err(Named::Marker { .. } | Named::Untracked) => Hresult::RPC_S_CALLPENDING,
         }
+    }
+}
+
+#[inline]
+const fn end_without_slot(named: Named) -> Result<Reply, Hresult> {
+    match named {
+        Named::Slot { .. } => Err(Hresult::E_INVALIDARG),
+        // never cancelled, so always delivered
+        Named::Marker { .. } | Named::Untracked => Ok(Reply::Delivered),
     }
 }
 

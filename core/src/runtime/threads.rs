@@ -144,6 +144,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.drop_client((call, slot));
         }
         thread.set_top(Head::EMPTY);
+        if let Some(home) = thread.home().filter(|home| home.state().has_client()) {
+            // taken off the stack by `CoSetCancelObject(NULL)`, and not finished since
+            self.drop_client((self.storage.calls().len() as u32 + index, home));
+        }
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
         if !self.storage.index().is_empty() {

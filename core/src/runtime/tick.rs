@@ -30,9 +30,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// now, by whomever. `awake` is the caller, if it is one of those who wait for the call: it need not be woken.
     pub(crate) fn expire(&self, slot: Slot<'_>, generation: u32, awake: Option<Side>) -> bool {
         match slot.1.transition(|state| state.of(generation)?.cancel()) {
-            Ok(passed) => {
+            Ok(wakes) => {
                 self.event(EventKind::Canceled, CallHandle::of_slot(slot.0, generation));
-                self.wake(slot, generation, passed.out.but(awake));
+                self.wake(slot, generation, wakes.but(awake));
                 true
             }
             Err(refused) => refused == Refused::Phase(Phase::Canceled),
@@ -95,10 +95,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return self.arm(deadline, now);
         }
         let pinned = slot.transition(|state| Ok::<_, Refused>((state.pin()?, state)));
-        let Ok(passed) = pinned else { return self.arm(deadline, now) };
+        let Ok(state) = pinned else { return self.arm(deadline, now) };
         // the slot may have been recycled before the pin: look again
         if slot.request().deadline().is_due(now) {
-            self.expire((index, slot), passed.out.generation(), None);
+            self.expire((index, slot), state.generation(), None);
         } else {
             self.arm(slot.request().deadline(), now);
         }

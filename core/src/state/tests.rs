@@ -258,3 +258,27 @@ fn the_generation_tells_lives_apart() {
     }
     assert!(words().filter(|word| !published(*word)).all(|word| word.of(word.generation()) == Err(Refused::Stale)));
 }
+
+#[test]
+fn the_plain_cases_are_the_general_ones() {
+    let mut plain = (0, 0);
+    for word in every_word() {
+        for generation in [0, 1, 2] {
+            if let Some(delivered) = word.deliver(generation) {
+                let step = word.of(generation).and_then(|word| word.complete(Phase::Completed)).unwrap();
+                let general = Step { next: delivered, wakes: Wakes::NONE, unpin_after: false, phase: Phase::Completed };
+                assert_eq!(step, general, "{word:?}");
+                plain.0 += 1;
+            }
+            if let Some(vacant) = word.finish_delivered(generation) {
+                let step = word.of(generation).and_then(State::finish).unwrap();
+                let general = Step { next: vacant, wakes: Wakes::NONE, unpin_after: false, phase: Phase::Completed };
+                assert_eq!(step, general, "{word:?}");
+                assert_eq!(vacant.phase(), Phase::Vacant);
+                plain.1 += 1;
+            }
+        }
+    }
+    // one word for each generation that was tried
+    assert_eq!(plain, (2, 2));
+}

@@ -15,7 +15,7 @@ use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::index::IndexCell;
 use crate::runtime::Runtime;
-use crate::storage::{Borrowed, is_valid_capacity};
+use crate::storage::{Borrowed, Fixed, is_valid_capacity};
 #[cfg(not(target_os = "linux"))]
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::thread::ThreadSlot;
@@ -41,16 +41,9 @@ impl Capacity {
     }
 }
 
-static CALLS: [CallSlot; Capacity::DEFAULT.calls] = [const { CallSlot::new() }; Capacity::DEFAULT.calls];
-static THREADS: [ThreadSlot; Capacity::DEFAULT.threads] = [const { ThreadSlot::new() }; Capacity::DEFAULT.threads];
-static CELLS: [IndexCell; Capacity::DEFAULT.cells()] = [const { IndexCell::new() }; Capacity::DEFAULT.cells()];
-static DEFAULT: PosixRuntime = Runtime::new(
-    Posix(()),
-    match Borrowed::new(&CALLS, &THREADS, &CELLS) {
-        Some(storage) => storage,
-        None => panic!("the default capacity is valid"),
-    },
-);
+static TABLES: Fixed<{ Capacity::DEFAULT.calls }, { Capacity::DEFAULT.threads }, { Capacity::DEFAULT.cells() }> =
+    Fixed::new();
+static DEFAULT: PosixRuntime = Runtime::new(Posix(()), TABLES.borrow());
 
 /// The runtime in use; none before the first use.
 static CHOSEN: Global<PosixRuntime> = Global::new();
@@ -123,7 +116,7 @@ pub fn set_capacity(capacity: Capacity) -> Result<(), Hresult> {
 
 /// The byte offsets of calls, threads and cells behind a mapped runtime, and the size of it all.
 const fn layout(capacity: Capacity) -> [usize; 4] {
-    const LINE: usize = align_of::<CallSlot>();
+    const LINE: usize = align_of::<ThreadSlot>();
     let calls = size_of::<PosixRuntime>().next_multiple_of(LINE);
     let threads = calls + capacity.calls * size_of::<CallSlot>();
     let cells = threads + capacity.threads * size_of::<ThreadSlot>();
