@@ -1,8 +1,8 @@
 //! What a call costs that nobody cancels: begin, complete, finish.
 
 use std::cell::Cell;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use cocancel::port::posix;
 use cocancel::{CallHandle, CallOptions};
@@ -41,6 +41,32 @@ pub fn two_compare_exchanges(word: &AtomicU32) {
     let _ = word.compare_exchange(1, 0, AcqRel, Acquire);
 }
 
+/// The least that a call which others may cancel can do: its words are written, it is published, linked, ended by a
+/// compare-exchange, unlinked, and vacated by another.
+#[derive(Default)]
+#[repr(align(64))]
+struct Least {
+    top: AtomicU32,
+    state: AtomicU32,
+    words: [AtomicU64; 5],
+}
+
+impl Least {
+    #[inline(always)]
+    fn call(&self) {
+        // Acquire, Release, AcqRel: as cocancel's own; Relaxed: filling
+        let generation = self.state.load(Acquire);
+        for word in &self.words {
+            word.store(0, Relaxed);
+        }
+        self.state.store(generation | 1, Release);
+        self.top.store(1, Release);
+        let _ = self.state.compare_exchange(generation | 1, generation | 2, AcqRel, Acquire);
+        self.top.store(0, Release);
+        let _ = self.state.compare_exchange(generation | 2, generation.wrapping_add(4), AcqRel, Acquire);
+    }
+}
+
 /// The rows.
 pub fn rows(report: &mut Report) {
     let runtime = posix::runtime();
@@ -52,14 +78,20 @@ pub fn rows(report: &mut Report) {
     assert!(enabled.is_ok() && runtime.call(CallOptions::new()).cancellable().is_ok());
     let word = AtomicU32::new(0);
     let registry = Registry::new(1, 8);
-    let [ours, mutex, exchanges, map] = measure([
+    let least = Least::default();
+    let [ours, mutex, exchanges, floor, map] = measure([
         each(|| one_call(runtime)),
         mutex_pair(),
         each(|| two_compare_exchanges(&word)),
+        each(|| {
+            least.call();
+            barrier(&least);
+        }),
         Box::new(timed_bracket(&registry)),
     ]);
     report.row("call on an enabled thread / mutex pair", &ours, &mutex, Goal::AtMost(1.0));
     report.row("call on an enabled thread / two compare-exchanges", &ours, &exchanges, Goal::None);
+    report.row("call on an enabled thread / the least: words, links, two compare-exchanges", &ours, &floor, Goal::None);
     report.row("call on an enabled thread / mutex + unordered_map in and out", &ours, &map, Goal::None);
 }
 

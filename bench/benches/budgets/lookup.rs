@@ -1,6 +1,7 @@
 //! Cancelling by thread id, with few threads and with many.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use cocancel::{Hresult, Timeout, Waiting};
@@ -125,17 +126,29 @@ fn subjects<'a, const THREADS: usize, const CELLS: usize>(
     ]
 }
 
+/// Records as large as a thread's, in a table as large as theirs, one look at each: what the machine's memory alone takes.
+fn cold_lines() -> Subject<'static> {
+    let table = vec![[0_u32; 32]; 65_536];
+    let mut order = Order::new(0, 65_536);
+    timed(move |n| {
+        let mut seen = 0;
+        // the next address depends on what was read, as it does when one call follows the other
+        order.runs(n, |ids| ids.iter().for_each(|id| seen |= table[(*id | seen) as usize][0]));
+        assert_eq!(black_box(seen), 0);
+    })
+}
+
 /// All three sizes take turns.
-fn figures() -> [Figures; 3] {
+fn figures() -> ([Figures; 3], Series) {
     let registries = [8, 1024, 65_536].map(|threads| Registry::new(FIRST_ID, threads));
     let [a, b, c, d, e, f, s] = subjects(&SMALL, &registries[0]);
     let [g, h, i, j, k, l, t] = subjects(&MEDIUM, &registries[1]);
     let [m, n, o, p, q, r, u] = subjects(&LARGE, &registries[2]);
     // ours and the peer's side by side
-    let found = measure([a, g, m, d, j, p, s, t, u]);
+    let found = measure([a, g, m, d, j, p, s, t, u, cold_lines()]);
     let missed = measure([b, h, n, e, k, q]);
     let canceled = measure([c, i, o, f, l, r]);
-    [0, 1, 2].map(|size| Figures {
+    let sizes = [0, 1, 2].map(|size| Figures {
         found: found[size].clone(),
         missed: missed[size].clone(),
         canceled: canceled[size].clone(),
@@ -143,12 +156,13 @@ fn figures() -> [Figures; 3] {
         map_missed: missed[size + 3].clone(),
         map_canceled: canceled[size + 3].clone(),
         map_taken: found[size + 6].clone(),
-    })
+    });
+    (sizes, found[9].clone())
 }
 
 /// The rows.
 pub fn rows(report: &mut Report) {
-    let sizes = figures();
+    let (sizes, line) = figures();
     for (threads, size) in ["8", "1,024", "65,536"].iter().zip(&sizes) {
         let goal = if *threads == "65,536" { Goal::AtMost(0.5) } else { Goal::None };
         let what = |what: &str| format!("{what}, {threads} threads / mutex + unordered_map");
@@ -160,4 +174,16 @@ pub fn rows(report: &mut Report) {
     let [small, _, large] = &sizes;
     report.row("whole cancel, 65,536 threads / 8 threads", &large.canceled, &small.canceled, Goal::AtMost(1.5));
     report.row("look-up, 65,536 threads / 8 threads", &large.found, &small.found, Goal::None);
+    report.row(
+        "look-up, 65,536 threads / one dependent load from a table of that size",
+        &large.found,
+        &line,
+        Goal::None,
+    );
+    report.row(
+        "whole cancel, 65,536 threads / one dependent load from a table of that size",
+        &large.canceled,
+        &line,
+        Goal::None,
+    );
 }
