@@ -19,6 +19,7 @@
 
 use core::convert::Infallible;
 
+use crate::hresult::Hresult;
 use crate::request::Request;
 use crate::stack::Head;
 use crate::state::{Phase, State};
@@ -67,8 +68,8 @@ pub(crate) struct Left {
 pub(crate) struct Passed<T> {
     pub(crate) out: T,
     pub(crate) host: *mut (),
-    /// The failure that the server's side left, if it did.
-    pub(crate) result: u32,
+    /// The failure that the server's side left, where the phase is *failed*.
+    pub(crate) result: Hresult,
     /// The slot became vacant.
     pub(crate) left: Option<Left>,
 }
@@ -283,11 +284,14 @@ impl CallSlot {
         self.serving.store(head.bits(), Relaxed);
     }
 
-    /// The failure that the server's side left, once the phase is *failed*.
+    /// The failure that the server's side left, once the phase is *failed*; `E_FAIL` if it could leave none.
     #[inline]
-    pub(crate) fn result(&self) -> u32 {
+    pub(crate) fn result(&self) -> Hresult {
         // Relaxed: visible by the acquire of the phase (rule 6)
-        self.result.load(Relaxed)
+        match self.result.load(Relaxed) {
+            0 => Hresult::E_FAIL,
+            code => Hresult(code as i32),
+        }
     }
 
     /// Leaves a failure; the first one stays.

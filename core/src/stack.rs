@@ -33,6 +33,8 @@ impl Head {
     pub(crate) const EMPTY: Head = Head(0);
     /// Stands in a slot that is on no thread's stack.
     pub(crate) const UNLINKED: Head = Head(u32::MAX);
+    /// Stands in the slot of an asynchronous call.
+    pub(crate) const ASYNCHRONOUS: Head = Head(u32::MAX - 1);
 
     #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
@@ -52,7 +54,7 @@ impl Head {
     /// The innermost slot, below any markers.
     #[inline]
     pub(crate) const fn slot(self) -> Option<u32> {
-        if self.0 == Self::UNLINKED.0 { None } else { (self.0 >> SLOT_SHIFT).checked_sub(1) }
+        if self.0 >= Self::ASYNCHRONOUS.0 { None } else { (self.0 >> SLOT_SHIFT).checked_sub(1) }
     }
 
     /// How many markers stand on top of the slot.

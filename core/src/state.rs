@@ -2,9 +2,10 @@
 //!
 //! | bits | name | meaning |
 //! |---|---|---|
-//! | 0 to 7 | pins | who keeps the slot: its client, its server's side, a custom registration, all COM references together, and each one who works on it just now |
+//! | 0 to 6 | pins | who keeps the slot: its client, its server's side, a custom registration, all COM references together, and each one who works on it just now |
+//! | 7 | sooner | flips whenever a sooner deadline shows, so that a client that is about to sleep on this word does not |
 //! | 8 to 10 | phase | see the diagram |
-//! | 11 | client waits | the client sleeps, or relies on its wake context: whoever changes what it waits for takes the bit and wakes it |
+//! | 11 | client waits | the client sleeps, or relies on its wake context: whoever changes what it waits for wakes it |
 //! | 12 | canceller waits | the same for the one canceller that waits for the server |
 //! | 13 | requested | somebody asked to cancel, or the deadline passed: what testing looks at |
 //! | 14 | server | the server's side still owes the completion, and holds a pin for it |
@@ -60,7 +61,8 @@ pub enum Phase {
     Custom,
 }
 
-const PINS: u32 = 0xff;
+const PINS: u32 = 0x7f;
+const SOONER: u32 = 1 << 7;
 const PHASE_SHIFT: u32 = 8;
 const PHASE: u32 = 0b111 << PHASE_SHIFT;
 const CLIENT_WAITS: u32 = 1 << 11;
@@ -76,7 +78,7 @@ const GENERATION: u32 = u32::MAX << GENERATION_SHIFT;
 /// How many bits of a slot's generation there are.
 pub(crate) const GENERATION_BITS: u32 = 32 - GENERATION_SHIFT;
 /// A pin past this number is refused. Pins that must succeed (none do today) would use the rest.
-pub(crate) const MAX_PINS: u32 = 250;
+pub(crate) const MAX_PINS: u32 = 122;
 
 /// Who has to be woken after a transition, and what it did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -281,10 +283,11 @@ impl State {
         if disabled { base.set(DISABLED) } else { base }
     }
 
-    /// This state, if it is of the call that a handle with `generation` means.
+    /// This state, if it is of the call that a handle with `generation` means. A registered custom object is no call.
     #[inline]
     pub(crate) const fn of(self, generation: u32) -> Result<Self, Refused> {
-        if self.generation() == generation && self.is_published() { Ok(self) } else { Err(Refused::Stale) }
+        let is_call = self.is_published() && !matches!(self.phase(), Phase::Custom);
+        if self.generation() == generation && is_call { Ok(self) } else { Err(Refused::Stale) }
     }
 
     /// (8) Somebody keeps the slot.
@@ -381,7 +384,8 @@ impl State {
                     canceller: false,
                     tell_server: !self.has(REQUESTED) && self.has(SERVER),
                 };
-                let next = if sooner { self.clear(CLIENT_WAITS) } else { self };
+                // the client's bit stays: should this canceller die before it has woken it, the server's reply still will
+                let next = if sooner { State(self.0 ^ SOONER) } else { self };
                 Ok((next.set(REQUESTED), wakes))
             }
             Phase::Vacant | Phase::Claimed => Err(Refused::Stale),

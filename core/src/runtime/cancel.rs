@@ -70,12 +70,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 return Err(Hresult::E_NOINTERFACE);
             };
             let slot = (index, self.slot(index).ok_or(Hresult::E_UNEXPECTED)?);
-            if in_interrupt && slot.1.state().phase() == Phase::Custom {
-                // foreign code must not run here, not even as the last one to let go of it
-                return Err(Hresult::E_UNEXPECTED);
-            }
-            match slot.1.transition(|state| Ok((state.pin()?, ()))) {
-                Ok(_) => {}
+            // decided on the very word that is pinned: foreign code must not run in a handler, not even as the last to let go of it
+            let pinned = slot.1.transition(|state| match state.phase() {
+                Phase::Custom if in_interrupt => Err(Refused::Phase(Phase::Custom)),
+                _ => Ok((state.pin()?, ())),
+            });
+            match pinned {
+                Ok(()) => {}
+                Err(Refused::Phase(_)) if is_same() && thread.top() == top => return Err(Hresult::E_UNEXPECTED),
                 Err(Refused::Saturated) => return Err(Hresult::E_OUTOFMEMORY),
                 Err(_) => continue,
             }
@@ -210,8 +212,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 if state.is_requested() {
                     return Err(Hresult::RPC_E_CALL_CANCELED);
                 }
-                // the elected one has not come to show it yet: done for him below, before we say "already canceled"
-                break (false, false);
+                // The elected one has not come to show it yet, and may be dead: done for him below, before we say "already
+                // canceled", and the client is woken to his deadline.
+                break (false, true);
             }
             if words.ask(seen, asked) {
                 break (!seen.is_requested(), asked.deadline() != seen.deadline());

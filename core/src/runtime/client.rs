@@ -136,7 +136,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         match self.claim() {
             None => Begun::UNTRACKED,
             Some((slot, state)) => {
-                let call = self.publish(slot, state.publish_call(true, false), options, Head::UNLINKED);
+                let call = self.publish(slot, state.publish_call(true, false), options, Head::ASYNCHRONOUS);
                 Begun { call, cancellable: Ok(()) }
             }
         }
@@ -284,27 +284,31 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.offer(slot.0);
             return Ok(Outcome::Completed);
         }
-        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(bad_input)
+        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(|_| Hresult::E_INVALIDARG)
     }
 
     #[cold]
     #[inline(never)]
     fn finish_slowly(&self, slot: Slot<'_>, generation: u32) -> Result<Outcome, Hresult> {
-        slot.1.state().of(generation).map_err(bad_input)?;
+        slot.1.state().of(generation).map_err(|_| Hresult::E_INVALIDARG)?;
         if !self.unlink(slot) {
             return Err(Hresult::E_INVALIDARG);
         }
-        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(bad_input)
+        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(|_| Hresult::E_INVALIDARG)
     }
 
     /// The client's side of a call that is on no stack any more is done; also says what its record is.
     pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
         let passed = slot.1.drop_by(|state| {
             let step = state.of(generation)?.finish()?;
-            Ok((step.next, step))
+            Ok((step.next, (step, state.phase() == Phase::Pending)))
         })?;
-        let step = passed.out;
-        self.event(EventKind::Finished, CallHandle::of_slot(slot.0, generation));
+        let (step, gives_up) = passed.out;
+        let call = CallHandle::of_slot(slot.0, generation);
+        if gives_up {
+            self.event(EventKind::Canceled, call);
+        }
+        self.event(EventKind::Finished, call);
         self.wake(slot, generation, step.wakes);
         if step.unpin_after {
             self.unpin(slot);
@@ -312,7 +316,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.clear_up(slot.0, passed.left);
         let outcome = match step.phase {
             Phase::Completed => Outcome::Completed,
-            Phase::Failed => Outcome::Failed(Hresult(passed.result as i32)),
+            Phase::Failed => Outcome::Failed(passed.result),
             _ => Outcome::Canceled,
         };
         Ok((outcome, passed.host))
@@ -322,7 +326,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     #[inline]
     pub(crate) fn unlink(&self, (index, slot): Slot<'_>) -> bool {
         let outer = slot.outer();
-        if outer == Head::UNLINKED {
+        if outer == Head::UNLINKED || outer == Head::ASYNCHRONOUS {
             return true;
         }
         let Some((_, thread)) = self.current() else { return false };
@@ -374,6 +378,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             if is_topmost { head.pop(below) } else { Some(head.thin()) }
         };
         let top = thread.top();
+        if marked.depth() == 0 {
+            return Err(Hresult::E_INVALIDARG);
+        }
         // where it was put; else, if that slot was unlinked from under it, the next best
         for exact in [true, false] {
             let fits = |head: Head| head.depth() != 0 && (!exact || head.slot() == marked.slot());
@@ -403,7 +410,7 @@ enum Look {
 fn ended(slot: &CallSlot) -> Option<Outcome> {
     match slot.state().phase() {
         Phase::Completed => Some(Outcome::Completed),
-        Phase::Failed => Some(Outcome::Failed(Hresult(slot.result() as i32))),
+        Phase::Failed => Some(Outcome::Failed(slot.result())),
         Phase::Canceled => Some(Outcome::Canceled),
         _ => None,
     }

@@ -65,15 +65,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             .1
             .drop_by(|state| match state.of(generation)?.enter()? {
                 Entry::Admitted(next) => Ok((next, None)),
-                Entry::Refused(step) => Ok((step.next, Some(step))),
+                Entry::Refused(step) => Ok((step.next, Some((step, state.phase() == Phase::Pending)))),
             })
             .map_err(|refused| Refusal::BadInput(bad_input(refused)))?;
-        let Some(step) = passed.out else {
+        let Some((step, ends_call)) = passed.out else {
             self.event(EventKind::Entered, call);
-            let is_async = slot.1.state().has_client() && slot.1.outer() == Head::UNLINKED;
+            let is_async = slot.1.outer() == Head::ASYNCHRONOUS;
             self.push_serving(slot, is_async);
             return Ok(call);
         };
+        if ends_call {
+            self.event(EventKind::Canceled, call);
+        }
         self.event(EventKind::Orphaned, call);
         self.wake(slot, generation, step.wakes);
         if step.unpin_after {
@@ -182,7 +185,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.event(EventKind::Completed, call);
             return Ok(Reply::Delivered);
         }
-        self.end(slot, generation, Phase::Completed, Hresult::S_OK)
+        self.end(slot, generation, Phase::Completed)
     }
 
     /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
@@ -198,18 +201,28 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         // these two would tell the client that the record is not its own, or that the call goes on
         let ambiguous = failure == Hresult::RPC_E_CALL_CANCELED || failure == Hresult::RPC_S_CALLPENDING;
         let failure = if failure.is_err() && !ambiguous { failure } else { Hresult::E_FAIL };
-        match self.named(call) {
-            Ok((slot, generation)) => self.end(slot, generation, Phase::Failed, failure),
-            Err(named) => end_without_slot(named),
+        let (slot, generation) = match self.named(call) {
+            Ok(named) => named,
+            Err(named) => return end_without_slot(named),
+        };
+        // a pin of its own: somebody else may end the server's side meanwhile, and the slot must not be the next call's yet
+        let pinned = slot.1.transition(|state| Ok((state.of(generation)?.pin()?, state.owes_completion())));
+        match pinned {
+            Ok(true) => slot.1.set_result(failure.0 as u32),
+            // without a pin the client gets E_FAIL, but it gets it
+            Ok(false) | Err(Refused::Saturated) => {}
+            Err(refused) => return Err(bad_input(refused)),
         }
+        let reply = self.end(slot, generation, Phase::Failed);
+        if pinned.is_ok() {
+            self.unpin(slot);
+        }
+        reply
     }
 
     #[cold]
     #[inline(never)]
-    fn end(&self, slot: Slot<'_>, generation: u32, to: Phase, failure: Hresult) -> Result<Reply, Hresult> {
-        if failure.is_err() && slot.1.state().of(generation).is_ok_and(State::owes_completion) {
-            slot.1.set_result(failure.0 as u32);
-        }
+    fn end(&self, slot: Slot<'_>, generation: u32, to: Phase) -> Result<Reply, Hresult> {
         let passed = slot
             .1
             .drop_by(|state| {
@@ -249,7 +262,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return Hresult::RPC_S_CALLPENDING;
         }
         match serving.slot().and_then(|index| self.slot(index)) {
-            Some(slot) if !(slot.outer() == Head::UNLINKED && slot.state().has_client()) => tested(slot.state()),
+            Some(slot) if slot.outer() != Head::ASYNCHRONOUS => tested(slot.state()),
             _ => Hresult::RPC_E_CALL_COMPLETE,
         }
     }

@@ -1,6 +1,7 @@
 //! What a thread does with its own slot: attach, enable and disable, exit. And finding another thread's.
 
 use super::{Runtime, Slot};
+use crate::event::EventKind;
 use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::index::Index;
@@ -172,8 +173,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The serving thread has ended: the call fails, unless it was completed before.
     fn drop_serving(&self, (index, slot): Slot<'_>) {
         let state = slot.state();
+        let call = CallHandle::of_slot(index, state.generation());
+        self.event(EventKind::Left, call);
         if state.owes_completion() {
-            let call = CallHandle::of_slot(index, state.generation());
             let host = slot.host();
             match self.abandon(call, Hresult::RPC_E_SERVER_DIED) {
                 Ok(Reply::Orphaned(_)) => self.port.orphaned(host),

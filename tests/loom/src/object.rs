@@ -5,18 +5,20 @@ use std::ffi::c_void;
 use cocancel::Hresult;
 use cocancel::com::Guid;
 use cocancel::com::object::Vtable;
-use loom::cell::UnsafeCell;
+use loom::cell::{Cell, UnsafeCell};
 use loom::sync::atomic::{AtomicU32, Ordering};
+
+use crate::ID;
 
 /// A COM object in Rust, with `ICancelMethodCalls`. Its memory outlives its end, so that a use after it is seen.
 #[repr(C)]
-#[derive(Debug)]
 pub struct CustomObject {
     vtable: &'static Vtable,
     references: AtomicU32,
     alive: UnsafeCell<bool>,
     /// How often Cancel was called.
-    pub cancels: AtomicU32,
+    pub cancels: std::sync::atomic::AtomicU32,
+    end: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 static VTABLE: Vtable = Vtable { query_interface, add_ref, release, cancel, test_cancel };
@@ -30,11 +32,22 @@ impl CustomObject {
     /// An object to which its creator holds the one reference.
     #[must_use]
     pub fn new() -> &'static CustomObject {
+        Self::made(None)
+    }
+
+    /// An object whose last `Release` does that much more.
+    #[must_use]
+    pub fn that_ends_with(end: impl Fn() + Send + Sync + 'static) -> &'static CustomObject {
+        Self::made(Some(Box::new(end)))
+    }
+
+    fn made(end: Option<Box<dyn Fn() + Send + Sync>>) -> &'static CustomObject {
         Box::leak(Box::new(CustomObject {
             vtable: &VTABLE,
             references: AtomicU32::new(1),
             alive: UnsafeCell::new(true),
-            cancels: AtomicU32::new(0),
+            cancels: std::sync::atomic::AtomicU32::new(0),
+            end,
         }))
     }
 
@@ -64,6 +77,7 @@ impl CustomObject {
 }
 
 fn of(this: *mut ()) -> &'static CustomObject {
+    assert_ne!(ID.with(Cell::get), 0, "foreign code in an interrupt handler");
     // SAFETY: the library calls the methods with the pointer it was given
     unsafe { &*this.cast::<CustomObject>() }
 }
@@ -91,6 +105,9 @@ unsafe extern "system" fn release(this: *mut ()) -> u32 {
     if before == 1 {
         // SAFETY: the last reference; loom reports whoever still reads
         object.alive.with_mut(|alive| unsafe { *alive = false });
+        if let Some(end) = &object.end {
+            end();
+        }
     }
     before - 1
 }
@@ -116,4 +133,16 @@ pub unsafe fn release_any(object: *mut c_void) {
     let vtable = unsafe { *object.cast::<*const Vtable>() };
     // SAFETY: as above
     unsafe { ((*vtable).release)(object.cast()) };
+}
+
+/// Calls `ICancelMethodCalls::Cancel` of any such object, with timeout 0.
+///
+/// # Safety
+///
+/// A reference to it is held.
+pub unsafe fn cancel_any(object: *mut c_void) -> Hresult {
+    // SAFETY: a COM object begins with its vtable pointer
+    let vtable = unsafe { *object.cast::<*const Vtable>() };
+    // SAFETY: as above
+    unsafe { ((*vtable).cancel)(object.cast(), 0) }
 }

@@ -4,8 +4,9 @@
 use std::ptr::{null_mut, without_provenance_mut};
 
 use cocancel::{CallOptions, Hresult, Outcome, Poll, Refusal, Reply, Timeout, Waiting};
+use cocancel_loom_tests::record::Record;
 use cocancel_loom_tests::{Rt, context, model, spawn};
-use loom::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::Relaxed;
 
 const HOST: *mut () = without_provenance_mut(0x77);
 
@@ -23,7 +24,39 @@ fn one_owner(outcome: Outcome, reply: Reply) {
 
 #[test]
 fn cancel_races_complete() {
-    model(2, |rt: &Rt| {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let record = Record::new();
+        let call = rt.begin(record.call()).call;
+        let server = spawn(2, move || {
+            record.answer();
+            record.server_is_done(rt.complete(call).unwrap());
+        });
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        let polled = rt.poll(call).unwrap();
+        let outcome = rt.finish(call).unwrap();
+        assert!(polled == Poll::Pending(None) || polled == Poll::Ended(outcome));
+        record.client_is_done(outcome);
+        server.join().unwrap();
+        record.assert_disposed_once();
+        let answer = canceller.join().unwrap();
+        match answer {
+            Hresult::S_OK => assert_eq!(outcome, Outcome::Canceled),
+            Hresult::RPC_E_CALL_CANCELED => assert_eq!((outcome, polled), (Outcome::Canceled, Poll::Pending(None))),
+            Hresult::RPC_E_CALL_COMPLETE => {}
+            Hresult::E_NOINTERFACE => {}
+            other => panic!("{other}"),
+        }
+        rt.port().assert_hooks(u32::from(outcome == Outcome::Canceled), 0);
+        assert_eq!(rt.port().wakes.load(Relaxed), 0, "nobody waits");
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn cancel_races_complete_of_a_client_that_sleeps() {
+    // one preemption: sleeping and waking are switches of their own, and two make a hundred times as many interleavings
+    model(1, |rt: &Rt| {
         rt.enable().unwrap();
         let call = rt.begin(with_host()).call;
         let server = spawn(2, move || rt.complete(call).unwrap());
@@ -36,6 +69,8 @@ fn cancel_races_complete() {
             Hresult::RPC_E_CALL_COMPLETE | Hresult::E_NOINTERFACE => assert_eq!(waited, Outcome::Completed),
             other => panic!("{other}"),
         }
+        assert!(rt.port().wakes.load(Relaxed) <= 1, "one for each transition that concerns it");
+        rt.port().assert_hooks(u32::from(waited == Outcome::Canceled), 0);
         rt.thread_exit();
     });
 }
@@ -68,6 +103,7 @@ fn a_loser_that_says_canceled_is_believed_by_testing() {
         });
         let answers = cancellers.map(|canceller| canceller.join().unwrap());
         assert!(answers.contains(&Hresult::S_OK) && answers.contains(&Hresult::RPC_E_CALL_CANCELED), "{answers:?}");
+        rt.port().assert_hooks(1, 0);
         assert_eq!(rt.complete(call), Ok(Reply::Delivered));
         assert_eq!(rt.finish(call), Ok(Outcome::Completed));
     });
@@ -166,6 +202,7 @@ fn enter_races_cancel() {
         let outcome = rt.wait(call).unwrap();
         assert_eq!(rt.finish(call), Ok(outcome));
         assert_eq!(server.join().unwrap(), outcome == Outcome::Canceled, "exactly one owner");
+        rt.port().assert_hooks(u32::from(answer == Hresult::S_OK), 0);
         match answer {
             Hresult::S_OK => {}
             other => assert_eq!((other, outcome), (Hresult::RPC_E_CALL_COMPLETE, Outcome::Completed)),
@@ -253,6 +290,9 @@ fn inner_wait_eats_the_outers_token() {
 #[test]
 fn deadline_armed_during_a_ticks_scan() {
     model(3, |rt: &Rt<2, 1>| {
+        // one that is due, or the tick would not scan
+        let due = rt.begin_async(with_host().timeout(Timeout::millis(1))).call;
+        rt.port().advance(2);
         let ticker = spawn(2, move || {
             rt.tick(100);
         });
@@ -260,10 +300,12 @@ fn deadline_armed_during_a_ticks_scan() {
         ticker.join().unwrap();
         rt.port().advance(10);
         rt.tick(100);
-        assert_eq!(rt.poll(call), Ok(Poll::Ended(Outcome::Canceled)));
-        assert_eq!(rt.test_call(call), Hresult::RPC_E_CALL_CANCELED);
-        rt.finish(call).unwrap();
-        assert_eq!(rt.complete(call), Ok(Reply::Orphaned(HOST)));
+        for call in [due, call] {
+            assert_eq!(rt.test_call(call), Hresult::RPC_E_CALL_CANCELED, "a deadline was lost");
+            rt.finish(call).unwrap();
+            assert_eq!(rt.complete(call), Ok(Reply::Orphaned(HOST)));
+        }
+        rt.port().assert_hooks(2, 0);
     });
 }
 

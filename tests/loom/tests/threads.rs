@@ -4,22 +4,13 @@
 use std::ptr::null_mut;
 
 use cocancel::com::guid::IID_ICANCEL_METHOD_CALLS;
-use cocancel::{CallOptions, Hresult, Life, Outcome, Poll, Reply, Timeout, Waiting};
-use cocancel_loom_tests::object::{CustomObject, release_any};
-use cocancel_loom_tests::{Rt, as_thread, become_thread, model, spawn};
-use loom::sync::Arc;
-use loom::sync::atomic::Ordering::Relaxed;
+use cocancel::{CallOptions, Hresult, Outcome, Poll, Reply, Timeout, Waiting};
+use cocancel_loom_tests::object::{CustomObject, cancel_any, release_any};
+use cocancel_loom_tests::{Rt, as_thread, become_thread, context, model, run_down, spawn};
+use std::sync::atomic::Ordering::Relaxed;
 
 fn plain() -> CallOptions {
     CallOptions::new()
-}
-
-/// Completes and finishes a call as its own server; whether it had been canceled.
-fn run_down<const C: usize, const T: usize, const I: usize>(rt: &Rt<C, T, I>, call: cocancel::CallHandle) -> bool {
-    let orphaned = rt.complete(call).unwrap() == Reply::Orphaned(null_mut());
-    let outcome = rt.finish(call).unwrap();
-    assert_eq!(orphaned, outcome == Outcome::Canceled);
-    orphaned
 }
 
 #[test]
@@ -81,6 +72,37 @@ fn thread_id_reused_at_once() {
         assert!(!run_down(rt, others), "hit another thread's call");
         rt.thread_exit();
         assert_eq!(canceller.join().unwrap() == Hresult::S_OK, canceled);
+    });
+}
+
+#[test]
+fn thread_slot_passes_to_the_thread_that_is_meant() {
+    model(3, |rt: &Rt<1, 1>| {
+        let marker = rt.begin(plain());
+        assert_eq!(marker.cancellable, Err(Hresult::CO_E_CANCEL_DISABLED));
+        let canceller = spawn(3, move || rt.cancel_thread(2, Timeout::ZERO, Waiting::Allowed));
+        rt.finish(marker.call).unwrap();
+        rt.thread_exit();
+        become_thread(2);
+        rt.enable().unwrap();
+        assert_eq!(canceller.join().unwrap(), Hresult::E_NOINTERFACE, "the marker of the slot's last thread");
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn thread_slot_reused_by_a_disabled_thread() {
+    model(3, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let canceller = spawn(3, move || rt.cancel_thread(1, Timeout::ZERO, Waiting::Allowed));
+        rt.thread_exit();
+        // the same thread slot, for a thread that nobody means; its call leaves only a marker
+        become_thread(2);
+        let call = rt.begin(plain());
+        assert_eq!(call.cancellable, Err(Hresult::CO_E_CANCEL_DISABLED));
+        assert_eq!(rt.finish(call.call), Ok(Outcome::Completed));
+        rt.thread_exit();
+        assert_eq!(canceller.join().unwrap(), Hresult::E_NOINTERFACE, "another thread's marker");
     });
 }
 
@@ -209,6 +231,17 @@ fn colliding_ids_are_found_and_removed() {
         assert!(run_down(rt, call));
         rt.thread_exit();
         assert_eq!(rt.cancel_thread(IDS[1], Timeout::ZERO, Waiting::Never), Hresult::E_NOINTERFACE);
+        // more often than there are cells
+        for _ in 0..7 {
+            as_thread(IDS[2], || {
+                rt.enable().unwrap();
+                assert_eq!(rt.begin(plain()).cancellable, Ok(()));
+                assert_eq!(rt.cancel_thread(IDS[2], Timeout::ZERO, Waiting::Never), Hresult::S_OK);
+                rt.thread_exit();
+            });
+            let orphan = rt.calls().next().unwrap().call;
+            assert_eq!(rt.complete(orphan), Ok(Reply::Orphaned(null_mut())));
+        }
     });
 }
 
@@ -238,7 +271,8 @@ fn get_cancel_object_races_unregister_and_release() {
 
 #[test]
 fn com_count_0_to_1_races_1_to_0() {
-    model(3, |rt: &Rt<1, 1>| {
+    // two: with three it takes ten times as long
+    model(2, |rt: &Rt<1, 1>| {
         rt.enable().unwrap();
         let call = rt.begin(plain()).call;
         let take_and_drop = move || {
@@ -252,6 +286,36 @@ fn com_count_0_to_1_races_1_to_0() {
         for other in others {
             other.join().unwrap();
         }
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn the_last_reference_goes_after_the_use_of_all() {
+    model(2, |rt: &Rt<1, 1>| {
+        rt.enable().unwrap();
+        let call = rt.begin(context(0)).call;
+        rt.poll(call).unwrap();
+        let get = move || rt.co_get_cancel_object(1, &IID_ICANCEL_METHOD_CALLS).map(|object| object as usize);
+        let Ok(objects) = [get(), get()].into_iter().collect::<Result<Vec<_>, _>>() else { panic!("two references") };
+        let (first, second) = (objects[0], objects[1]);
+        let user = spawn(2, move || {
+            // SAFETY: we hold the reference
+            let answer = unsafe { cancel_any(first as *mut _) };
+            let allowed = [Hresult::S_OK, Hresult::RPC_E_CALL_CANCELED, Hresult::RPC_E_CALL_COMPLETE];
+            assert!(allowed.contains(&answer), "{answer}");
+            // SAFETY: as above
+            unsafe { release_any(first as *mut _) };
+        });
+        let other = spawn(3, move || {
+            let _ = rt.complete(call);
+            // SAFETY: we hold the reference
+            unsafe { release_any(second as *mut _) };
+        });
+        rt.finish(call).unwrap();
+        user.join().unwrap();
+        other.join().unwrap();
+        assert!(rt.port().is_retired(0));
         rt.thread_exit();
     });
 }
@@ -275,28 +339,5 @@ fn nested_calls_are_cancelled_from_the_inside() {
         let outer_canceled = run_down(rt, outer);
         assert_eq!(answer == Hresult::S_OK, inner_canceled || outer_canceled);
         rt.thread_exit();
-    });
-}
-
-#[test]
-fn init_race() {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(|| {
-        let life = Arc::new(Life::new());
-        let set_up = |life: Arc<Life>| {
-            let won = life.begin();
-            if won {
-                life.ready();
-            }
-            won
-        };
-        let other = loom::thread::spawn({
-            let life = Arc::clone(&life);
-            move || set_up(life)
-        });
-        let won = set_up(Arc::clone(&life));
-        assert!(won != other.join().unwrap(), "exactly one sets up");
-        assert!(life.is_ready());
     });
 }

@@ -64,11 +64,19 @@ impl Model {
 
     pub(crate) fn tick(&mut self, effects: &mut Effects) -> Reply {
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.expire_if_due(id, effects);
+            self.look_at(id, effects);
         }
         let pending = self.calls.iter().filter(|(_, call)| call.phase == Phase::Pending);
         let due_in = pending.filter_map(|(id, _)| self.due_in(*id)).min();
         Reply { due_in, ..Reply::of(S_OK) }
+    }
+
+    /// What a tick does for one call.
+    pub(crate) fn look_at(&mut self, id: CallId, effects: &mut Effects) -> Reply {
+        if self.calls.contains_key(&id) {
+            self.expire_if_due(id, effects);
+        }
+        Reply::of(S_OK)
     }
 
     /// From now on testing shows the cancel.
@@ -80,11 +88,10 @@ impl Model {
         }
     }
 
-    /// A client that has announced itself is woken, once.
+    /// A client that has announced itself is woken. Until it has looked, whoever comes next wakes it, too.
     fn wake_client(&mut self, id: CallId, effects: &mut Effects) {
         let call = self.call(id);
         if call.announced {
-            call.announced = false;
             effects.wakes.push(Wake::Client(id));
         }
     }
@@ -136,7 +143,9 @@ impl Model {
         if sooner {
             self.call(id).deadline = new;
             self.expire_if_due(id, effects);
-            self.wake_client(id, effects);
+            if self.calls[&id].phase == Phase::Pending {
+                self.wake_client(id, effects);
+            }
         }
         if !first {
             return Some(Reply::of(RPC_E_CALL_CANCELED));

@@ -21,9 +21,9 @@ impl Model {
 
     /// The home slot if that is free, else a shared one.
     fn slot_for(&self, me: ThreadId) -> Option<Slot> {
-        let home = Slot::Home(me);
-        if self.config.home_slots && self.calls.values().all(|call| call.slot != home) {
-            Some(home)
+        let slot = self.threads[&me].slot;
+        if self.config.home_slots && self.home_is_free(slot) {
+            Some(Slot::Home(slot))
         } else {
             self.shared_slot_is_free().then_some(Slot::Shared)
         }
@@ -196,8 +196,18 @@ impl Model {
             }
             None => {}
         }
+        let refused = self.take_off(me, id);
+        if failed(refused.hresult) {
+            return refused;
+        }
+        self.give_up(id, effects)
+    }
+
+    /// This call of the client's leaves its thread's stack.
+    pub(crate) fn take_off(&mut self, me: ThreadId, id: CallId) -> Reply {
         let mine = match self.calls.get(&id).map(|call| call.kind) {
-            Some(Kind::Synchronous(client)) => client == me,
+            // one that was unregistered is on no thread's stack: any may finish it
+            Some(Kind::Synchronous(client)) => client == me || !self.is_registered(client, id),
             Some(Kind::Asynchronous) => true,
             Some(Kind::Served) | None => false,
         };
@@ -205,7 +215,19 @@ impl Model {
             return Reply::of(E_INVALIDARG);
         }
         self.unlink(me, Registered::Call(id));
-        self.give_up(id, effects)
+        Reply::of(S_OK)
+    }
+
+    fn is_registered(&self, client: ThreadId, id: CallId) -> bool {
+        self.threads.get(&client).is_some_and(|thread| thread.stack.contains(&Registered::Call(id)))
+    }
+
+    /// The rest of [`finish`](Model::finish).
+    pub(crate) fn end_client(&mut self, id: CallId, effects: &mut Effects) -> Reply {
+        match self.calls.get(&id) {
+            Some(call) if !call.client_done => self.give_up(id, effects),
+            _ => Reply::of(E_INVALIDARG),
+        }
     }
 
     /// The client is done with this call, whatever its phase.

@@ -26,9 +26,17 @@
 //!
 //! # What one operation is
 //!
-//! Every operation happens at once here. [`Op::CancelThread`] does not in the library: it gets the cancel object,
-//! cancels, and releases, so a checker of concurrent histories treats it as [`Op::GetCancelObject`],
-//! [`Op::CancelObject`] and [`Op::Release`], all within the interval of the one operation.
+//! Every operation happens at once here. Some do not in the library, so a checker of concurrent histories treats them as
+//! several, one after the other within the interval of the one operation:
+//!
+//! | operation | is |
+//! |---|---|
+//! | [`Op::CancelThread`] | [`Op::GetCancelObject`], [`Op::CancelObject`], [`Op::Release`] |
+//! | [`Op::Finish`] | [`Part::Unlink`], [`Part::End`] |
+//! | [`Op::Tick`] | [`Part::Look`] for each call, in any order |
+//! | [`Op::ThreadExit`] | [`Op::Abandon`] and [`Op::Leave`] for each frame, `Unlink` and `End` for each call, innermost first; then the rest |
+//!
+//! While an operation on a call runs it may keep the call's slot, as if it held a reference.
 
 mod cancel;
 mod client;
@@ -41,5 +49,7 @@ mod server;
 mod thread;
 
 pub use model::{Config, CustomObject, Model};
-pub use op::{CallId, Caller, CustomId, FrameId, Iid, Malformed, Object, Op, ReferenceId, ThreadId, Timeout, seconds};
+pub use op::{
+    CallId, Caller, CustomId, FrameId, Iid, Malformed, Object, Op, Part, ReferenceId, ThreadId, Timeout, seconds,
+};
 pub use reply::{Effects, Owner, Phase, Reply, Step, Wake};

@@ -64,6 +64,8 @@ pub(crate) enum Registered {
 /// A thread that has a thread slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Thread {
+    /// Which of the thread slots it has.
+    pub slot: usize,
     pub enabled: u32,
     pub stack: Vec<Registered>,
     /// The frames it serves, innermost last.
@@ -84,7 +86,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     Shared,
-    Home(ThreadId),
+    /// Of this thread slot.
+    Home(usize),
 }
 
 /// A call that has a slot.
@@ -156,6 +159,8 @@ pub struct Model {
     pub(crate) now: u64,
     pub(crate) initialised: bool,
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
+    /// The thread slot that the next thread is offered first.
+    pub(crate) next_thread: usize,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) markers: BTreeMap<CallId, Marker>,
     pub(crate) frames: BTreeMap<FrameId, Frame>,
@@ -171,6 +176,7 @@ impl Model {
             now: 0,
             initialised: true,
             threads: BTreeMap::new(),
+            next_thread: 0,
             calls: BTreeMap::new(),
             markers: BTreeMap::new(),
             frames: BTreeMap::new(),
@@ -273,6 +279,7 @@ impl Model {
 
             // These an interrupt handler may use too.
             Op::Tick => return Some(self.tick(effects)),
+            Op::Part(Part::Look { call }) => return Some(self.look_at(call, effects)),
             Op::Poll { call } => return Some(self.poll(call, effects)),
             Op::Complete { call } => return Some(self.complete(call, effects)),
             Op::Abandon { call, hresult } => return Some(self.abandon(call, hresult, effects)),
@@ -286,6 +293,10 @@ impl Model {
                 return Some(self.get_cancel_object(caller, thread, iid, reference));
             }
             Op::ObjectOf { call, reference } => return Some(self.object_of(call, reference)),
+            Op::BeginAsync { call, previous, context, own_timeout } => {
+                return Some(self.begin_async(call, previous, context, own_timeout));
+            }
+            Op::Serve { call } => return Some(self.serve(call)),
             _ => {}
         }
         let Caller::Thread(me) = caller else {
@@ -304,12 +315,10 @@ impl Model {
             Op::Begin { call, context, own_timeout, always_slot } => {
                 self.begin(me, call, context, own_timeout, always_slot)
             }
-            Op::BeginAsync { call, previous, context, own_timeout } => {
-                self.begin_async(call, previous, context, own_timeout)
-            }
-            Op::Serve { call } => self.serve(call),
             Op::Wait { call } => return self.wait(me, call, effects),
             Op::Finish { call } => self.finish(me, call, effects),
+            Op::Part(Part::Unlink { call }) => self.take_off(me, call),
+            Op::Part(Part::End { call }) => self.end_client(call, effects),
             Op::Enter { call, frame } => self.enter(me, call, frame, effects),
             Op::Leave { frame } => self.leave(me, frame),
             Op::TestCurrent => self.test_current(me),

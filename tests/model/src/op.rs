@@ -82,9 +82,31 @@ pub enum Malformed {
     SwitchCallContextOldNull,
 }
 
+/// A part of an operation that the library performs in several steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// [`Op::Tick`] looks at one call.
+    Look {
+        /// The call.
+        call: CallId,
+    },
+    /// [`Op::Finish`] takes the call off its thread's stack.
+    Unlink {
+        /// The call.
+        call: CallId,
+    },
+    /// [`Op::Finish`] ends the client's side of a call that is on no stack any more.
+    End {
+        /// The call.
+        call: CallId,
+    },
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
+    /// A part of one, for a checker of concurrent histories.
+    Part(Part),
     /// The clock moves on by so many milliseconds. Nobody looks.
     Advance(u64),
     /// Makes the runtime usable after [`Op::Deinit`].

@@ -1,17 +1,31 @@
 //! What belongs to a thread: its slot, its enable counter, what it has registered, its end. And the runtime's life.
 
 use crate::hresult::*;
-use crate::model::{Kind, Model, Registered, Thread};
+use crate::model::{Kind, Model, Registered, Slot, Thread};
 use crate::op::{CallId, CustomId, Malformed, ThreadId};
 use crate::reply::{Effects, Owner, Phase, Reply};
 
 impl Model {
     /// Whether the thread has a thread slot, now at the latest.
     pub(crate) fn attach(&mut self, me: ThreadId) -> bool {
-        if !self.threads.contains_key(&me) && self.threads.len() < self.config.threads {
-            self.threads.insert(me, Thread::default());
+        if self.threads.contains_key(&me) {
+            return true;
         }
-        self.threads.contains_key(&me)
+        // which one shows in what room is left: a call that outlives its thread keeps the home slot there
+        let in_turn = (self.next_thread..self.config.threads).chain(0..self.next_thread);
+        let is_free = |slot: &usize| self.threads.values().all(|thread| thread.slot != *slot);
+        let free: Vec<usize> = in_turn.filter(is_free).collect();
+        let slot = free.iter().find(|slot| self.home_is_free(**slot)).or(free.first());
+        if let Some(&slot) = slot {
+            self.next_thread = slot + 1;
+            self.threads.insert(me, Thread { slot, ..Thread::default() });
+        }
+        slot.is_some()
+    }
+
+    /// Whether no call is in the home slot of this thread slot.
+    pub(crate) fn home_is_free(&self, slot: usize) -> bool {
+        self.calls.values().all(|call| call.slot != Slot::Home(slot))
     }
 
     pub(crate) fn stack(&mut self, me: ThreadId) -> &mut Vec<Registered> {
@@ -54,7 +68,7 @@ impl Model {
         if !self.config.customs[custom].has_cancel {
             return Reply::of(E_NOINTERFACE);
         }
-        if !self.shared_slot_is_free() || !self.attach(me) {
+        if !self.attach(me) || !self.shared_slot_is_free() {
             return Reply::of(E_OUTOFMEMORY);
         }
         let enabled = self.threads[&me].enabled > 0;
@@ -107,6 +121,7 @@ impl Model {
             }
         }
         self.threads.remove(&me);
+        self.next_thread = thread.slot;
         Reply::of(S_OK)
     }
 
@@ -123,7 +138,7 @@ impl Model {
         if others || !self.calls.is_empty() || self.shared_calls_in_use() > 0 {
             return Reply::of(E_ACCESSDENIED);
         }
-        self.threads.clear();
+        self.thread_exit(me, &mut Effects::default());
         self.markers.clear();
         self.frames.clear();
         self.initialised = false;

@@ -118,13 +118,16 @@ fn wakes() {
         ),
         row(
             "[ours]",
-            "a poll with a context announces, and the waker takes it",
+            "a poll with a context announces, and every waker heeds it until the client has looked",
             pending(),
             [
                 does(CLIENT, poll(1), RPC_S_CALLPENDING),
                 does(WATCHDOG, cancel_now(CLIENT, 5), S_OK),
                 Wakes(&[Wake::Client(1)]),
                 does(WATCHDOG, cancel(CLIENT, 0), RPC_E_CALL_CANCELED),
+                Wakes(&[Wake::Client(1)]),
+                does(CLIENT, poll(1), RPC_E_CALL_CANCELED),
+                does(SERVER, complete(1), RPC_E_CALL_CANCELED),
                 Wakes(&[]),
             ],
         ),
