@@ -20,17 +20,14 @@
 #include "wire.h"
 
 struct record {
-    struct record *next;
-    rpc_connection *connection;
+    struct record *next; /* in the table */
+    struct ticket *ticket;
     uint64_t id;
     cocancel_call call;
     int32_t result; /* the method's HRESULT */
     uint32_t size;
-    /* for a call that the library does not wait for: it took no slot */
-    int tracked, done;
-    pthread_mutex_t mutex;
-    pthread_cond_t ended;
-    struct ticket *ticket;
+    int tracked; /* 0: it took no slot, so that its client waits for `done`, which is under the connection's mutex */
+    int done;
     unsigned char reply[WIRE_PAYLOAD];
 };
 
@@ -44,6 +41,7 @@ struct rpc_connection {
     int socket;
     atomic_uint references;
     pthread_mutex_t mutex; /* the table, and who sends */
+    pthread_cond_t ended;  /* a call without a slot is done */
     struct record *out;    /* the table: calls that await a reply, orphans included */
     uint64_t last_id;
     int dead;
@@ -52,24 +50,28 @@ struct rpc_connection {
 
 enum { SEND_SECONDS = 2 };
 
-static atomic_uint records;
+static atomic_uint records, connections;
 
 uint32_t rpc_records(void) { return atomic_load(&records); }
+uint32_t rpc_connections(void) { return atomic_load(&connections); }
 
+/* Gives back a reference to the connection; the last one closes it. */
 static void release(rpc_connection *connection) {
     if (atomic_fetch_sub(&connection->references, 1) != 1) return;
     close(connection->socket);
+    pthread_cond_destroy(&connection->ended);
     pthread_mutex_destroy(&connection->mutex);
     free(connection);
+    atomic_fetch_sub(&connections, 1);
 }
 
+/* By whoever owns it. */
 static void free_record(struct record *record) {
-    pthread_mutex_destroy(&record->mutex);
-    pthread_cond_destroy(&record->ended);
     free(record);
     atomic_fetch_sub(&records, 1);
 }
 
+/* By the library's retire hook, or where the library never got it. */
 static void free_ticket(struct ticket *ticket) {
     release(ticket->connection);
     free(ticket);
@@ -85,11 +87,13 @@ static void send_frame(rpc_connection *connection, const struct wire_frame *fram
 
 /* ---- hooks ---- */
 
+/* No canceller uses this ticket any more. */
 static void retire(void *user, void *context) {
     (void)user;
     free_ticket(context);
 }
 
+/* Tells the server, on the canceller's thread; a request that is not sent yet is withdrawn. */
 static void cancel_requested(void *user, cocancel_call call, void *context, uint32_t remaining_ms) {
     struct ticket *ticket = context;
     (void)user;
@@ -117,11 +121,12 @@ void rpc_trace(void (*event)(void *user, uint32_t kind, cocancel_call call)) {
 static void end(struct record *record, int32_t failure) {
     void *orphan = NULL;
     if (!record->tracked) {
-        pthread_mutex_lock(&record->mutex);
+        rpc_connection *connection = record->ticket->connection;
+        pthread_mutex_lock(&connection->mutex);
         if (failure < 0) record->result = failure;
         record->done = 1;
-        pthread_cond_signal(&record->ended);
-        pthread_mutex_unlock(&record->mutex);
+        pthread_cond_broadcast(&connection->ended);
+        pthread_mutex_unlock(&connection->mutex);
     } else if (failure == COCANCEL_RPC_E_CALL_CANCELED) {
         /* refused before it was entered: that ends the call as canceled, not as completed with a failure */
         cocancel_cancel_call(NULL, record->call, 0, COCANCEL_NO_WAIT);
@@ -134,6 +139,7 @@ static void end(struct record *record, int32_t failure) {
     if (orphan != NULL) free_record(orphan);
 }
 
+/* Takes a call's record off the table; with the connection's mutex held. */
 static struct record *take(rpc_connection *connection, uint64_t id) {
     for (struct record **at = &connection->out; *at != NULL; at = &(*at)->next) {
         struct record *record = *at;
@@ -145,9 +151,11 @@ static struct record *take(rpc_connection *connection, uint64_t id) {
     return NULL;
 }
 
+/* The reader thread: ends the calls whose replies come, and at the end of the stream all that are left. */
 static void *read_replies(void *argument) {
     rpc_connection *connection = argument;
     struct wire_frame frame;
+    pthread_setname_np(pthread_self(), "rpc reader"); /* for traces and debuggers */
     while (wire_receive(connection->socket, &frame)) {
         if (frame.kind != WIRE_REPLY) continue;
         pthread_mutex_lock(&connection->mutex);
@@ -192,9 +200,11 @@ rpc_connection *rpc_connect(const char *path) {
     }
     struct timeval patience = {.tv_sec = SEND_SECONDS};
     setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    atomic_fetch_add(&connections, 1);
     connection->socket = end;
     atomic_init(&connection->references, 2); /* the caller's and the reader's */
     pthread_mutex_init(&connection->mutex, NULL);
+    pthread_cond_init(&connection->ended, NULL);
     cocancel_set_hooks(&hooks);
     if (pthread_create(&connection->reader, NULL, read_replies, connection) != 0) {
         release(connection);
@@ -210,6 +220,7 @@ void rpc_disconnect(rpc_connection *connection) {
     release(connection);
 }
 
+/* A record with its ticket; NULL: no memory. */
 static struct record *new_record(rpc_connection *connection) {
     struct record *record = calloc(1, sizeof *record);
     struct ticket *ticket = calloc(1, sizeof *ticket);
@@ -220,9 +231,7 @@ static struct record *new_record(rpc_connection *connection) {
     }
     atomic_fetch_add(&records, 1);
     atomic_fetch_add(&connection->references, 1);
-    pthread_mutex_init(&record->mutex, NULL);
-    pthread_cond_init(&record->ended, NULL);
-    record->connection = ticket->connection = connection;
+    ticket->connection = connection;
     record->ticket = ticket;
     return record;
 }
@@ -266,6 +275,7 @@ int32_t rpc_send(rpc_connection *connection, uint32_t method, const void *argume
     return COCANCEL_S_OK;
 }
 
+/* The client owns the record: copies its result out, and frees it. */
 static int32_t take_reply(struct record *record, void *result, uint32_t *size) {
     int32_t code = record->result;
     if (size != NULL) {
@@ -280,13 +290,13 @@ static int32_t take_reply(struct record *record, void *result, uint32_t *size) {
 int32_t rpc_wait(rpc_pending *pending, void *result, uint32_t *size) {
     struct record *record = pending->record;
     cocancel_call call = pending->call;
-    pending->record = NULL;
     int32_t waited = cocancel_wait(NULL, call);
     if (waited == COCANCEL_CO_E_CANCEL_DISABLED || waited == COCANCEL_E_OUTOFMEMORY) {
         /* it took no slot, cannot be canceled, and is ours to wait for */
-        pthread_mutex_lock(&record->mutex);
-        while (!record->done) pthread_cond_wait(&record->ended, &record->mutex);
-        pthread_mutex_unlock(&record->mutex);
+        rpc_connection *connection = record->ticket->connection;
+        pthread_mutex_lock(&connection->mutex);
+        while (!record->done) pthread_cond_wait(&connection->ended, &connection->mutex);
+        pthread_mutex_unlock(&connection->mutex);
         cocancel_finish(NULL, call);
         free_ticket(record->ticket);
         return take_reply(record, result, size);

@@ -7,193 +7,119 @@
 #define _GNU_SOURCE
 #include "demo.h"
 
-#include <pthread.h>
-#include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "demo_trace.h"
 
+enum { HANGS_AFTER_SECONDS = 120 }; /* a scene; they take milliseconds, or seconds where a timeout is played */
+
+static const struct scene *const groups[] = {cancelling_scenes, grace_scenes,   ending_scenes, enabling_scenes, finding_scenes, polling_scenes,
+                                             serving_scenes,    object_scenes, limit_scenes,  port_scenes,     input_scenes};
+
+static int server_pid; /* 0: killed */
+static char server_path[108];
 rpc_connection *server;
-int server_pid;
-char server_path[108];
+struct stage *stage;
 
-static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t scene_began;
-static unsigned matched, differed;
-
-uint64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void pause_ms(uint32_t ms) { usleep(ms * 1000); }
-
-void say(const char *format, ...) {
-    va_list arguments;
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof name);
-    pthread_mutex_lock(&output);
-    printf("  %5llu ms  %-10s ", (unsigned long long)(now_ms() - scene_began), name);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    pthread_mutex_unlock(&output);
-}
-
-static void judge(int holds) {
-    pthread_mutex_lock(&output);
-    if (holds) matched++;
-    else differed++;
-    pthread_mutex_unlock(&output);
-}
-
-void expect(const char *what, int32_t got, int32_t expected) {
-    judge(got == expected);
-    if (got == expected) say("%s -> %s", what, cocancel_hresult_name(got));
-    else say("%s -> 0x%08X %s, EXPECTED 0x%08X %s", what, (unsigned)got, cocancel_hresult_name(got), (unsigned)expected, cocancel_hresult_name(expected));
-}
-
-void expect_one_of(const char *what, int32_t got, int32_t one, int32_t other) { expect(what, got, got == other ? other : one); }
-
-void expect_true(const char *what, int holds) {
-    judge(holds);
-    say("%s: %s", what, holds ? "yes" : "NO, EXPECTED yes");
-}
-
-/* ---- clients ---- */
-
-static void *client_body(void *argument) {
-    struct client *client = argument;
-    uint32_t size = sizeof client->result;
-    pthread_setname_np(pthread_self(), "client");
-    if (client->enabled) CoEnableCallCancellation(NULL);
-    __atomic_store_n(&client->thread, cocancel_thread_id(), __ATOMIC_RELEASE);
-    client->code = rpc_call(server, client->method, &client->argument, sizeof client->argument, client->timeout_ms, &client->result, &size);
-    client->ended_ms = now_ms();
-    say("my call returned %s", cocancel_hresult_name(client->code));
-    return NULL;
-}
-
-void client_start(struct client *client) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, client_body, client) != 0) abort();
-    client->handle = (unsigned long)thread;
-}
-
-void client_is_blocked(struct client *client) {
-    cocancel_call_info calls[64];
-    for (;;) {
-        uint32_t thread = __atomic_load_n(&client->thread, __ATOMIC_ACQUIRE);
-        size_t count = sizeof calls / sizeof *calls, n;
-        cocancel_snapshot(NULL, calls, &count);
-        if (thread != 0 && !client->enabled) {
-            /* it has no slot; its thread is found all the same, and says that it is disabled */
-            if (cocancel_cancel_thread(NULL, thread, 0, 0) == CO_E_CANCEL_DISABLED) return;
-        }
-        for (n = 0; n < count && n < sizeof calls / sizeof *calls; n++)
-            if (thread != 0 && calls[n].thread == thread && calls[n].phase == COCANCEL_PHASE_PENDING) return;
-        pause_ms(1);
-    }
-}
-
-void client_join(struct client *client) { pthread_join((pthread_t)client->handle, NULL); }
-
-uint32_t ask(uint32_t method) {
-    rpc_connection *own = rpc_connect_when_up(server_path);
-    uint32_t value = 0, size = sizeof value;
-    if (own == NULL) return 0;
-    rpc_call(own, method, NULL, 0, 0, &value, &size);
-    rpc_disconnect(own);
-    return value;
-}
-
-/* ---- playing ---- */
-
-static const char *program(char *path, size_t room) {
-    ssize_t length = readlink("/proc/self/exe", path, room - 12);
-    char *slash;
+/* The server's program, beside this one. */
+static const char *program(void) {
+    static char path[512];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "rpc-server");
     if (length <= 0) abort();
     path[length] = 0;
-    slash = strrchr(path, '/');
-    strcpy(slash + 1, "rpc-server");
+    strcpy(strrchr(path, '/') + 1, "rpc-server");
     return path;
 }
 
-static void hung(void *unused) {
-    (void)unused;
-    printf("a scene hangs\n");
-    fflush(stdout);
+void kill_server(void) {
+    if (server_pid > 0) rpc_kill(server_pid, server_path);
+    server_pid = 0;
+}
+
+static void hangs(int signal) {
+    static const char what[] = "<<< the scene hangs; the last line says where\n";
+    (void)signal;
+    kill_server(); /* only what a signal handler may do */
+    if (write(STDOUT_FILENO, what, sizeof what - 1) < 0) _exit(2);
     _exit(1);
 }
 
-static void *watchdog(void *unused) {
-    sleep(120);
-    hung(NULL);
-    return unused;
-}
-
+/* Plays one scene against a server of its own; whether all was as expected. */
 static int play(const struct scene *scene) {
-    char path[512];
+    unsigned differed_before = atomic_load(&differed);
     size_t left = 0;
-    unsigned differed_before = differed;
-    scene_began = now_ms();
-    printf("\n%s: %s\n", scene->name, scene->title);
-    server_pid = rpc_spawn(program(path, sizeof path), server_path, sizeof server_path);
+    int process, descriptor = stage_create(&stage);
+    if (descriptor < 0) abort();
+    alarm(HANGS_AFTER_SECONDS);
+    report_scene(scene);
+    process = server_pid = rpc_spawn(program(), descriptor, server_path, sizeof server_path);
     server = rpc_connect_when_up(server_path);
     if (server == NULL) {
         printf("  no server\n");
         return 0;
     }
+    trace_span_begin(scene->name);
     scene->play();
-    rpc_kill(server_pid, server_path);
+    kill_server();
     rpc_disconnect(server);
+    trace_span_end();
+    trace_server(process, scene->name, stage);
     cocancel_snapshot(NULL, NULL, &left);
-    if (left != 0 || rpc_records() != 0) expect_true("nothing leaked", 0);
-    return differed == differed_before;
+    expect_true("nothing is left behind: no slot, no record, no connection", left == 0 && rpc_records() == 0 && rpc_connections() == 0);
+    stage_close(descriptor, stage);
+    return atomic_load(&differed) == differed_before;
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: rpc-demo [--list] [--scene NAME] [--trace FILE]\n");
+    return 2;
 }
 
 int main(int count, char **arguments) {
-    const struct scene *const groups[] = {calling_scenes, finding_scenes, object_scenes};
-    const char *only = NULL, *trace = NULL;
-    unsigned played = 0, good = 0;
-    pthread_t watching;
-    size_t group;
-    int n, list = 0;
-    for (n = 1; n < count; n++) {
-        if (strcmp(arguments[n], "--list") == 0) list = 1;
-        else if (strcmp(arguments[n], "--scene") == 0 && n + 1 < count) only = arguments[++n];
-        else if (strcmp(arguments[n], "--trace") == 0 && n + 1 < count) trace = arguments[++n];
-        else {
-            fprintf(stderr, "usage: rpc-demo [--list] [--scene NAME] [--trace FILE]\n");
-            return 2;
-        }
+    const char *only = NULL, *trace = NULL, *failed[128];
+    unsigned played = 0, failures = 0, n;
+    int at, list = 0;
+    for (at = 1; at < count; at++) {
+        if (strcmp(arguments[at], "--list") == 0) list = 1;
+        else if (strcmp(arguments[at], "--scene") == 0 && at + 1 < count) only = arguments[++at];
+        else if (strcmp(arguments[at], "--trace") == 0 && at + 1 < count) trace = arguments[++at];
+        else return usage();
     }
-    if (trace != NULL && !trace_begin(trace)) {
-        perror(trace);
-        return 2;
-    }
-    pthread_setname_np(pthread_self(), "canceller");
-    pthread_create(&watching, NULL, watchdog, NULL);
-    for (group = 0; group < sizeof groups / sizeof *groups; group++) {
+    if (trace != NULL && !list) trace_begin();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* also into a file: the last line says what hangs */
+    signal(SIGALRM, hangs);
+    be("main");
+    if (!list)
+        printf("Call cancellation between two processes: this one holds the clients and cancellers, a thread each; every scene starts a server.\n"
+               "A line: when, which thread, what it does or calls, what came back, and \"ok\" where that is what is specified.\n"
+               "The server's methods: ECHO(n) returns n at once. HOLD(n), which is deaf to cancellation, returns it when the scene opens gate n.\n"
+               "LISTEN(n) runs until it is cancelled, and then waits for gate n.\n"
+               "Where a row comes from: [seed] the public CoCancelCall page, [doc] the page of that function, [win] seen on Windows, [wil] relied\n"
+               "on by WIL's com_timeout, [dce] DCE RPC, [old] the 1998 pre-release page, [ours] our decision.\n");
+    for (n = 0; n < sizeof groups / sizeof *groups; n++) {
         const struct scene *scene;
-        for (scene = groups[group]; scene->name != NULL; scene++) {
+        for (scene = groups[n]; scene->name != NULL; scene++) {
             if (only != NULL && strcmp(only, scene->name) != 0) continue;
             if (list) {
                 printf("%-24s %s\n", scene->name, scene->title);
                 continue;
             }
             played++;
-            good += (unsigned)play(scene);
+            if (!play(scene) && failures < sizeof failed / sizeof *failed) failed[failures++] = scene->name;
         }
     }
-    if (trace != NULL) trace_end();
     if (list) return 0;
-    printf("\n%u scenes, %u as expected; %u answers as expected, %u not\n", played, good, matched, differed);
-    return played != 0 && good == played && differed == 0 ? 0 : 1;
+    printf("\nScenes: %u, of which %u as expected. Answers: %u as expected, %u not.\n", played, played - failures, matched, differed);
+    for (n = 0; n < failures; n++) printf("not as expected: %s; alone: %s --scene %s\n", failed[n], arguments[0], failed[n]);
+    if (played == 0) printf("no scene is named %s; --list names them\n", only);
+    if (trace != NULL && !trace_write(trace)) {
+        perror(trace);
+        return 2;
+    }
+    if (trace != NULL) printf("%s: to be opened in https://ui.perfetto.dev or chrome://tracing\n", trace);
+    return played != 0 && failures == 0 && differed == 0 ? 0 : 1;
 }

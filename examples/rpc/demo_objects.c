@@ -1,128 +1,149 @@
-/* Scenes of objects and limits. SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Scenes of cancel objects. SPDX-License-Identifier: MIT OR Apache-2.0 */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 
 #include "demo.h"
 
-/* ---- a custom cancel object ---- */
-
-struct custom {
-    const ICancelMethodCallsVtbl *lpVtbl;
-    ULONG references;
-    HRESULT answer;
-};
-
 static HRESULT query(ICancelMethodCalls *This, REFIID riid, void **out) {
-    if (memcmp(riid, &IID_IUnknown, sizeof *riid) != 0 && memcmp(riid, &IID_ICancelMethodCalls, sizeof *riid) != 0) {
-        *out = NULL;
-        return E_NOINTERFACE;
-    }
-    ((struct custom *)This)->references++;
+    struct custom *self = (struct custom *)This;
+    int is_cancel = memcmp(riid, &IID_ICancelMethodCalls, sizeof *riid) == 0;
+    *out = NULL;
+    if (!is_cancel && memcmp(riid, &IID_IUnknown, sizeof *riid) != 0) return E_NOINTERFACE;
+    if (is_cancel && self->query != S_OK) return self->query;
+    atomic_fetch_add(&self->references, 1);
     *out = This;
     return S_OK;
 }
-static ULONG add_ref(ICancelMethodCalls *This) { return ++((struct custom *)This)->references; }
-static ULONG release(ICancelMethodCalls *This) { return --((struct custom *)This)->references; }
+static ULONG add_ref(ICancelMethodCalls *This) {
+    struct custom *self = (struct custom *)This;
+    if (self->left > 0) {
+        HRESULT code;
+        self->left--;
+        self->looked_up++;
+        code = CoCancelCall(0, 0);
+        if (self->left > 0) self->refused = code;
+        self->left = 0;
+    }
+    return atomic_fetch_add(&self->references, 1) + 1;
+}
+static ULONG release(ICancelMethodCalls *This) { return atomic_fetch_sub(&((struct custom *)This)->references, 1) - 1; }
 static HRESULT cancel(ICancelMethodCalls *This, ULONG seconds) {
-    say("custom object: Cancel(%u)", (unsigned)seconds);
-    return ((struct custom *)This)->answer;
+    struct custom *self = (struct custom *)This;
+    self->seconds = seconds;
+    return self->answer;
 }
 static HRESULT test(ICancelMethodCalls *This) {
     (void)This;
-    return RPC_S_CALLPENDING;
+    return E_NOTIMPL;
 }
-static const ICancelMethodCallsVtbl methods = {query, add_ref, release, cancel, test};
 
-static void custom_object(void) {
-    struct custom custom = {&methods, 1, E_FAIL};
-    uint32_t argument = 60000;
-    rpc_pending pending;
+struct custom custom_object(HRESULT answer) {
+    static const ICancelMethodCallsVtbl methods = {query, add_ref, release, cancel, test};
+    return (struct custom){.lpVtbl = &methods, .references = 1, .answer = answer};
+}
+
+static void custom_codes(void) {
+    static const struct {
+        HRESULT code;
+        const char *what;
+    } answers[] = {
+        {S_OK, "Cancel answers S_OK"},
+        {1, "Cancel answers S_FALSE"},
+        {E_FAIL, "Cancel answers E_FAIL"},
+        {E_OUTOFMEMORY, "Cancel answers E_OUTOFMEMORY"},
+        {E_UNEXPECTED, "Cancel answers E_UNEXPECTED"},
+        {E_NOTIMPL, "Cancel answers E_NOTIMPL, which is not on the page"},
+        {(HRESULT)0x800706BA, "Cancel answers 0x800706BA, which the library does not know"},
+        {(HRESULT)0x12345678, "Cancel answers 0x12345678, which nobody knows"},
+    };
+    struct custom custom = custom_object(S_OK);
+    unsigned n;
     CoEnableCallCancellation(NULL);
-    expect("CoSetCancelObject(NULL): nothing is there", CoSetCancelObject(NULL), E_UNEXPECTED);
     expect("CoSetCancelObject(custom)", CoSetCancelObject((IUnknown *)&custom), S_OK);
-    expect_true("one reference is held", custom.references == 2);
-    expect("CoCancelCall(0, 3)", CoCancelCall(0, 3), E_FAIL);
-    custom.answer = E_UNEXPECTED;
-    expect("CoCancelCall(0, 0)", CoCancelCall(0, 0), E_UNEXPECTED);
-    custom.answer = E_OUTOFMEMORY;
-    expect("CoCancelCall(0, 0)", CoCancelCall(0, 0), E_OUTOFMEMORY);
-    rpc_send(server, RPC_SLEEP, &argument, sizeof argument, 0, 0, &pending);
-    expect("CoSetCancelObject(NULL) with a call on top", CoSetCancelObject(NULL), E_ACCESSDENIED);
-    expect("CoCancelCall(0, 0): the call is on top", CoCancelCall(0, 0), S_OK);
-    expect("the call", rpc_wait(&pending, NULL, NULL), RPC_E_CALL_CANCELED);
-    expect("CoSetCancelObject(NULL)", CoSetCancelObject(NULL), S_OK);
-    expect_true("the reference is given back", custom.references == 1);
+    for (n = 0; n < sizeof answers / sizeof *answers; n++) {
+        custom.answer = answers[n].code;
+        expect(answers[n].what, co_cancel_call(0, 30 + n), answers[n].code);
+        if (custom.seconds != 30 + n) expect_true("and was given the timeout", 0);
+    }
+    CoSetCancelObject(NULL);
+    expect_true("all references are given back", atomic_load(&custom.references) == 1);
     CoDisableCallCancellation(NULL);
 }
 
-static void held_object(void) {
-    struct client client = {.method = RPC_SLEEP, .argument = 1000, .enabled = 1};
+static void registering(void) {
+    struct custom lower = custom_object(E_NOTIMPL), upper = custom_object(E_FAIL), refusing = custom_object(S_OK);
+    rpc_pending call;
+    refusing.query = E_NOINTERFACE;
+    CoEnableCallCancellation(NULL);
+    expect("CoSetCancelObject(NULL): nothing is registered", CoSetCancelObject(NULL), E_UNEXPECTED);
+    expect("CoSetCancelObject(without ICancelMethodCalls)", CoSetCancelObject((IUnknown *)&refusing), E_NOINTERFACE);
+    expect("CoCancelCall(0, 0): nothing is registered", co_cancel_call(0, 0), E_NOINTERFACE);
+    expect("CoSetCancelObject(lower)", CoSetCancelObject((IUnknown *)&lower), S_OK);
+    expect_true("  one reference is held", atomic_load(&lower.references) == 2);
+    expect("CoSetCancelObject(upper)", CoSetCancelObject((IUnknown *)&upper), S_OK);
+    expect("CoCancelCall(0, 0): upper's answer", co_cancel_call(0, 0), E_FAIL);
+    call = send_call_entered(RPC_HOLD, 1, 0);
+    expect("CoSetCancelObject(NULL): a pending call is on top", CoSetCancelObject(NULL), E_ACCESSDENIED);
+    expect("CoCancelCall(0, 0): that call is meant", co_cancel_call(0, 0), S_OK);
+    expect_end("the call returns", &call, RPC_E_CALL_CANCELED, 0);
+    expect("CoCancelCall(0, 0): upper's answer", co_cancel_call(0, 0), E_FAIL);
+    expect("CoSetCancelObject(NULL)", CoSetCancelObject(NULL), S_OK);
+    expect("CoCancelCall(0, 0): lower's answer", co_cancel_call(0, 0), E_NOTIMPL);
+    expect("CoSetCancelObject(NULL)", CoSetCancelObject(NULL), S_OK);
+    expect("CoSetCancelObject(NULL): nothing is left", CoSetCancelObject(NULL), E_UNEXPECTED);
+    expect_true("all references are given back", lower.references == 1 && upper.references == 1 && refusing.references == 1);
+    CoDisableCallCancellation(NULL);
+}
+
+static void com_rules(void) {
+    static const IID unknown_iid = {0x12345678, 0, 0, {0}};
     ICancelMethodCalls *object = NULL;
-    client_start(&client);
-    client_is_blocked(&client);
-    expect("CoGetCancelObject(client)", CoGetCancelObject(client.thread, &IID_ICancelMethodCalls, (void **)&object), S_OK);
-    client_join(&client);
-    expect("the client", client.code, S_OK);
-    expect("Cancel(0) of the object still held", object->lpVtbl->Cancel(object, 0), RPC_E_CALL_COMPLETE);
-    expect("TestCancel", object->lpVtbl->TestCancel(object), RPC_S_CALLPENDING);
+    IUnknown *unknown = NULL, *again = NULL;
+    void *none = &none;
+    rpc_pending call;
+    CoEnableCallCancellation(NULL);
+    call = send_call_entered(RPC_HOLD, 1, 0);
+    expect("CoGetCancelObject(0, an interface it does not know)", CoGetCancelObject(0, &unknown_iid, &none), E_NOINTERFACE);
+    expect_true("  which gives NULL", none == NULL);
+    expect("CoGetCancelObject(0, IID_ICancelMethodCalls)", CoGetCancelObject(0, &IID_ICancelMethodCalls, (void **)&object), S_OK);
+    expect("CoGetCancelObject(0, IID_IUnknown)", CoGetCancelObject(0, &IID_IUnknown, (void **)&unknown), S_OK);
+    expect("QueryInterface(IID_IUnknown)", object->lpVtbl->QueryInterface(object, &IID_IUnknown, (void **)&again), S_OK);
+    expect_true("  the same pointer: identity", unknown == again);
+    again->lpVtbl->Release(again);
+    expect("QueryInterface(IID_ICancelMethodCalls) from there", unknown->lpVtbl->QueryInterface(unknown, &IID_ICancelMethodCalls, &none), S_OK);
+    expect_true("  the same pointer: symmetry", none == object);
+    unknown->lpVtbl->Release(unknown);
     object->lpVtbl->Release(object);
-    expect("CoCancelCall of its thread, which is gone", CoCancelCall(client.thread, 0), E_NOINTERFACE);
+    expect_true("AddRef and Release count", object->lpVtbl->AddRef(object) > object->lpVtbl->Release(object));
+    expect("QueryInterface(an interface it does not know)", object->lpVtbl->QueryInterface(object, &unknown_iid, &none), E_NOINTERFACE);
+    expect_true("  which gives NULL", none == NULL);
+    object->lpVtbl->Release(object);
+    expect("CoCancelCall(0, 0)", co_cancel_call(0, 0), S_OK);
+    expect_end("the call returns", &call, RPC_E_CALL_CANCELED, 0);
+    CoDisableCallCancellation(NULL);
 }
 
-/* ---- a runtime of its own, small enough to fill ---- */
-
-static uint32_t port_thread(void *user) {
-    (void)user;
-    return cocancel_thread_id();
-}
-static uint32_t port_tick(void *user) {
-    (void)user;
-    return (uint32_t)now_ms();
-}
-
-static void full_table(void) {
-    static COCANCEL_STORAGE(storage, 1, 1);
-    cocancel_port port = {.size = sizeof port, .thread_id = port_thread, .tick = port_tick};
-    cocancel_runtime *small = (cocancel_runtime *)(void *)storage;
-    cocancel_call calls[3];
-    int n;
-    expect("a runtime that is not initialised", cocancel_enable(small), E_UNEXPECTED);
-    expect("cocancel_init with room for one call and one thread", cocancel_init(COCANCEL_ABI_VERSION, storage, sizeof storage, 1, 1, &port, &small), S_OK);
-    expect("cocancel_init once more", cocancel_init(COCANCEL_ABI_VERSION, storage, sizeof storage, 1, 1, &port, &small), E_UNEXPECTED);
-    small = (cocancel_runtime *)(void *)storage;
-    cocancel_enable(small);
-    expect("a call in the thread's own slot", cocancel_begin(small, NULL, &calls[0]), S_OK);
-    expect("a nested one in the table", cocancel_begin(small, NULL, &calls[1]), S_OK);
-    expect("one more", cocancel_begin(small, NULL, &calls[2]), E_OUTOFMEMORY);
-    expect("it is a barrier", cocancel_cancel_thread(small, 0, 0, 0), E_NOINTERFACE);
-    expect("cocancel_deinit", cocancel_deinit(small), E_ACCESSDENIED);
-    for (n = 2; n >= 0; n--) {
-        cocancel_complete(small, calls[n], NULL);
-        cocancel_finish(small, calls[n]);
-    }
-    expect("cocancel_deinit", cocancel_deinit(small), S_OK);
-    expect("the default runtime's capacity, after its first use", cocancel_set_capacity(10, 10), E_UNEXPECTED);
-}
-
-static void contexts(void) {
-    struct custom custom = {&methods, 1, S_OK};
-    IUnknown *old = (IUnknown *)&custom;
-    void *out = NULL;
-    expect("CoGetCallContext without a call", CoGetCallContext(&IID_IUnknown, &out), RPC_E_CALL_COMPLETE);
-    expect("CoSwitchCallContext(custom)", CoSwitchCallContext((IUnknown *)&custom, &old), S_OK);
-    expect_true("there was none before, and no reference is taken", old == NULL && custom.references == 1);
-    expect("CoTestCancel asks it", CoTestCancel(), RPC_S_CALLPENDING);
-    expect("CoSwitchCallContext(NULL)", CoSwitchCallContext(NULL, &old), S_OK);
-    expect_true("it comes back", old == (IUnknown *)&custom && custom.references == 1);
-    expect("CoGetCallContext(NULL, ...)", CoGetCallContext(NULL, &out), E_INVALIDARG);
-    expect("CoGetCallContext(..., NULL)", CoGetCallContext(&IID_IUnknown, NULL), E_POINTER);
+static void too_many(void) {
+    enum { MORE_THAN_ENOUGH = 2000 };
+    struct custom custom = custom_object(S_OK);
+    CoEnableCallCancellation(NULL);
+    expect("CoSetCancelObject(custom)", CoSetCancelObject((IUnknown *)&custom), S_OK);
+    custom.left = MORE_THAN_ENOUGH;
+    say("its AddRef, in the middle of a look-up, calls CoCancelCall(0, 0) again, and so on");
+    expect("CoCancelCall(0, 0)", CoCancelCall(0, 0), S_OK);
+    say("so many are looking it up at once: %u", custom.looked_up);
+    expect("CoCancelCall(0, 0): the innermost one", custom.refused, E_OUTOFMEMORY);
+    expect("CoCancelCall(0, 0), when they have gone", CoCancelCall(0, 0), S_OK);
+    CoSetCancelObject(NULL);
+    expect_true("all references are given back", atomic_load(&custom.references) == 1);
+    CoDisableCallCancellation(NULL);
 }
 
 const struct scene object_scenes[] = {
-    {"custom-object", "E_FAIL, E_UNEXPECTED, E_OUTOFMEMORY and any other code of a custom cancel object come back unchanged [seed]", custom_object},
-    {"held-object", "an object stays good after its call and its thread: RPC_E_CALL_COMPLETE [seed]", held_object},
-    {"full-table", "E_OUTOFMEMORY and E_UNEXPECTED: a full table, a runtime not initialised or used [ours]", full_table},
-    {"contexts", "call contexts [doc] [win] [ours]", contexts},
-    {NULL, NULL, NULL},
+    {"custom-object", "a custom cancel object's own answer comes back unchanged, whatever it is [seed]", custom_codes},
+    {"registering", "CoSetCancelObject: a stack, one reference each; E_NOINTERFACE, E_UNEXPECTED, E_ACCESSDENIED [doc] [ours]", registering},
+    {"com-rules", "a standard object obeys the rules of COM [doc]", com_rules},
+    {"too-many", "E_OUTOFMEMORY: too many look an object up at once [seed] [ours]", too_many},
+    {0},
 };

@@ -26,7 +26,7 @@ rpc_connection *rpc_connect(const char *path);
 /* Closes it. Calls still out fail with RPC_E_SERVER_DIED. Waits for the reader thread. */
 void rpc_disconnect(rpc_connection *connection);
 
-/* A call that is out. Lives with its client until rpc_wait or rpc_poll says that it has ended. */
+/* A call that is out. Lives with its client until rpc_wait says that it has ended. */
 typedef struct rpc_pending {
     cocancel_call call;
     void *record; /* private */
@@ -55,6 +55,9 @@ int32_t rpc_call(rpc_connection *connection, uint32_t method, const void *argume
 /* How many call records exist in this process: 0 when nothing leaked. */
 uint32_t rpc_records(void);
 
+/* How many connections exist. A call's ticket keeps its connection, so after rpc_disconnect 0 says that no ticket leaked either. */
+uint32_t rpc_connections(void);
+
 /* ---- server ---- */
 
 /* A method: runs on a pool thread as the call's server; CoTestCancel works in it. Returns the call's HRESULT. */
@@ -66,18 +69,24 @@ typedef int32_t (*rpc_method)(const void *arguments, uint32_t size, void *result
  */
 int rpc_serve(const char *path, const rpc_method *methods, uint32_t count, uint32_t threads);
 
-/* ---- the methods of the demonstration's server (server.c): arguments and results are uint32_t ---- */
+/* ---- the demonstration's server (server.c): arguments and results are uint32_t ---- */
 
-#define RPC_ECHO 0    /* returns its argument at once */
-#define RPC_SLEEP 1   /* sleeps for so many ms, deaf to cancellation, then returns its argument */
-#define RPC_WORK 2    /* works for so many ms in steps of 1 ms, looks at CoTestCancel after each; canceled: returns the steps done so far, at once */
-#define RPC_SEEN 3    /* how many RPC_WORK calls have seen a cancellation so far in this server */
-#define RPC_FAIL 4    /* returns its argument as the failure */
-#define RPC_ENTERED 5 /* how many calls were entered so far in this server */
-#define RPC_METHODS 6
+#define RPC_ECHO 0   /* returns its argument at once */
+#define RPC_SLEEP 1  /* sleeps for so many ms, deaf to cancellation, then returns its argument */
+#define RPC_WORK 2   /* works for so many ms in steps of 1 ms, looks at CoTestCancel after each; canceled: returns the steps done so far, at once */
+#define RPC_FAIL 3   /* returns its argument as the failure */
+#define RPC_HOLD 4   /* deaf to cancellation; returns its argument when the gate of that number is opened (stage.h) */
+#define RPC_LISTEN 5 /* runs until it is canceled, then as RPC_HOLD */
+#define RPC_INSIDE 6 /* tries what a method can call (server_inside.c); 0: until it is canceled; INSIDE_CANCELS_ITSELF */
+#define INSIDE_CANCELS_ITSELF 1
+#define RPC_METHODS 7
 
-/* Starts a server process of `program` at a fresh path; returns its pid, and the path in `path`. */
-int rpc_spawn(const char *program, char *path, size_t room);
+#define RPC_POOL 16 /* its threads */
+
+/*
+ * Starts a server process of `program` at a fresh path, with a stage's descriptor or -1; returns its pid, and the path in `path`.
+ */
+int rpc_spawn(const char *program, int stage, char *path, size_t room);
 
 /* Connects to a server that is just coming up; NULL if it does not. */
 rpc_connection *rpc_connect_when_up(const char *path);

@@ -39,6 +39,7 @@ static pthread_mutex_t queue_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queue_filled = PTHREAD_COND_INITIALIZER;
 static struct job *queue, **queue_end = &queue;
 
+/* Gives back a reference to the client; the last one closes its socket. */
 static void release(struct client *client) {
     if (atomic_fetch_sub(&client->references, 1) != 1) return;
     close(client->socket);
@@ -47,6 +48,7 @@ static void release(struct client *client) {
     free(client);
 }
 
+/* No cancel frame means this job any more. */
 static void forget(struct job *job) {
     pthread_mutex_lock(&job->client->mutex);
     for (struct job **at = &job->client->jobs; *at != NULL; at = &(*at)->next_of_client) {
@@ -58,6 +60,7 @@ static void forget(struct job *job) {
     pthread_mutex_unlock(&job->client->mutex);
 }
 
+/* Sends the job's reply, in the frame that brought its request. */
 static void reply(struct job *job, int32_t code, uint32_t size) {
     job->frame.kind = WIRE_REPLY;
     job->frame.word = (uint32_t)code;
@@ -67,6 +70,7 @@ static void reply(struct job *job, int32_t code, uint32_t size) {
     pthread_mutex_unlock(&job->client->sending);
 }
 
+/* A pool thread comes to a job: runs its method unless the call was cancelled before, and replies in either case. */
 static void run(struct job *job) {
     cocancel_call frame;
     unsigned char result[WIRE_PAYLOAD];
@@ -92,6 +96,7 @@ static void run(struct job *job) {
 
 static void *pool_thread(void *unused) {
     (void)unused;
+    pthread_setname_np(pthread_self(), "rpc pool"); /* for traces and debuggers */
     for (;;) {
         pthread_mutex_lock(&queue_mutex);
         while (queue == NULL) pthread_cond_wait(&queue_filled, &queue_mutex);
@@ -104,6 +109,7 @@ static void *pool_thread(void *unused) {
     return NULL;
 }
 
+/* A request has come: registers the call, and queues it for the pool. */
 static void take_request(struct client *client, const struct wire_frame *frame) {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL) {
@@ -125,6 +131,7 @@ static void take_request(struct client *client, const struct wire_frame *frame) 
     pthread_mutex_unlock(&queue_mutex);
 }
 
+/* A cancel frame has come for the call `id`; 0: for all of the client's. */
 static void cancel(struct client *client, uint64_t id, uint32_t remaining_ms) {
     pthread_mutex_lock(&client->mutex);
     for (struct job *job = client->jobs; job != NULL; job = job->next_of_client)
@@ -132,9 +139,11 @@ static void cancel(struct client *client, uint64_t id, uint32_t remaining_ms) {
     pthread_mutex_unlock(&client->mutex);
 }
 
+/* A client's reader thread. */
 static void *serve_client(void *argument) {
     struct client *client = argument;
     struct wire_frame frame;
+    pthread_setname_np(pthread_self(), "rpc reader");
     while (wire_receive(client->socket, &frame)) {
         if (frame.kind == WIRE_REQUEST) take_request(client, &frame);
         if (frame.kind == WIRE_CANCEL && frame.id != 0) cancel(client, frame.id, frame.word);
@@ -144,6 +153,7 @@ static void *serve_client(void *argument) {
     return NULL;
 }
 
+/* Starts a thread that nobody joins. 0: it could not. */
 static int start(void *(*body)(void *), void *argument) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, body, argument) != 0) return 0;

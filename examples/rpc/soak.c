@@ -1,6 +1,6 @@
 /*
  * rpc-soak [ROUNDS] [SEED]: kills the server at random moments, under cancelled, hung and quick calls. After each round no client waits,
- * no record and no slot is left. Exit status 0: so it was.
+ * no record, no connection and no slot is left. Exit status 0: so it was.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -79,7 +79,7 @@ static int one_round(const char *program, uint32_t *seed) {
     struct client selves[CLIENTS];
     uint32_t cancel_seed = next(seed);
     size_t left = 0;
-    int n, process = rpc_spawn(program, path, sizeof path);
+    int n, process = rpc_spawn(program, -1, path, sizeof path);
     server = rpc_connect_when_up(path);
     if (server == NULL) return 0;
     alarm(60); /* a client that never returns ends the program with SIGALRM, and so not with 0 */
@@ -97,8 +97,8 @@ static int one_round(const char *program, uint32_t *seed) {
     pthread_join(cancelling, NULL);
     rpc_disconnect(server);
     cocancel_snapshot(NULL, NULL, &left);
-    if (left != 0 || rpc_records() != 0) {
-        printf("left behind: %zu slots, %u records\n", left, rpc_records());
+    if (left != 0 || rpc_records() != 0 || rpc_connections() != 0) {
+        printf("left behind: %zu slots, %u records, %u connections\n", left, rpc_records(), rpc_connections());
         return 0;
     }
     return !atomic_load(&bad);

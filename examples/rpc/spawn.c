@@ -9,10 +9,12 @@
 
 #include "rpc.h"
 
-int rpc_spawn(const char *program, char *path, size_t room) {
+int rpc_spawn(const char *program, int stage, char *path, size_t room) {
     static unsigned count;
+    char descriptor[12];
     int length = snprintf(path, room, "/tmp/cocancel-rpc-%ld-%u", (long)getpid(), __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED));
     if (length < 0 || (size_t)length >= room) return -1;
+    snprintf(descriptor, sizeof descriptor, "%d", stage);
     unlink(path);
     pid_t parent = getpid();
     pid_t child = fork();
@@ -20,12 +22,12 @@ int rpc_spawn(const char *program, char *path, size_t room) {
     /* it does not outlive a parent that is killed */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
-    execl(program, program, path, (char *)NULL);
+    execl(program, program, path, stage < 0 ? NULL : descriptor, (char *)NULL);
     _exit(127);
 }
 
 rpc_connection *rpc_connect_when_up(const char *path) {
-    for (int n = 0; n < 10000; n++) {
+    for (int n = 0; n < 60000; n++) {
         rpc_connection *connection = rpc_connect(path);
         if (connection != NULL) return connection;
         usleep(1000);

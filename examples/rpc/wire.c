@@ -19,6 +19,7 @@ int wire_send(int socket, const struct wire_frame *frame) {
     return 1;
 }
 
+/* Receives so many bytes; 0 at the end of the stream. */
 static int receive(int socket, void *to, size_t left) {
     unsigned char *at = to;
     while (left > 0) {

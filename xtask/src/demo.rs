@@ -1,5 +1,8 @@
 //! The demonstration of examples/rpc: C programs over the C library.
 
+mod trace;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -76,11 +79,36 @@ pub fn command(project: &Project, trace: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }
 
-/// The demonstration as a step of the gate.
+/// The demonstration as a step of the gate: all is as expected, the trace is sound, and the list of scenes is complete.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     let demo = build(project, log)?;
-    log.check(&Cmd::new(demo).unset("LD_LIBRARY_PATH"))?;
+    let file = folder(project).join("trace.json");
+    log.check(&Cmd::new(&demo).arg("--trace").arg(&file).unset("LD_LIBRARY_PATH"))?;
+    let contents = trace::check(&fs::read_to_string(&file)?).with_context(|| format!("{}", file.display()))?;
+    log.line(format!("the trace is sound: {contents:?}"))?;
+    ensure!(contents.slices > 0 && contents.instants > 0 && contents.arrows > 0, "the trace is empty: {contents:?}");
+    let list = Cmd::new(&demo).arg("--list").unset("LD_LIBRARY_PATH").read()?;
+    let played: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let readme = fs::read_to_string(project.root.join("examples/rpc/README.md"))?;
+    let listed = listed(&readme);
+    let differing: Vec<_> = played.symmetric_difference(&listed).collect();
+    ensure!(
+        differing.is_empty(),
+        "examples/rpc/README.md and `rpc-demo --list` do not both have these scenes: {differing:?}"
+    );
     Ok(Outcome::Passed)
+}
+
+/// The scenes that the tables of rows name in their last column, `scenes`.
+fn listed(readme: &str) -> BTreeSet<&str> {
+    readme
+        .lines()
+        .filter_map(|line| line.strip_prefix('|')?.strip_suffix('|')?.rsplit('|').next())
+        .flat_map(|scenes| scenes.split(','))
+        .map(str::trim)
+        .filter(|scene| scene.starts_with(|c: char| c.is_ascii_lowercase()) && *scene != "scenes")
+        .filter(|scene| scene.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .collect()
 }
 
 /// A thousand servers killed at random moments: no client waits for ever, nothing is left behind.
@@ -88,4 +116,15 @@ pub fn soak(project: &Project, log: &mut Log) -> Result<Outcome> {
     let soak = build(project, log)?.with_file_name("rpc-soak");
     log.check(&Cmd::new(soak).args(["1000"]).unset("LD_LIBRARY_PATH"))?;
     Ok(Outcome::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenes_stand_in_the_last_column() {
+        let readme = "text\n| row | scenes |\n|---|---|\n| a row | one, another-one |\n| a second | one |\n";
+        assert_eq!(listed(readme), BTreeSet::from(["one", "another-one"]));
+    }
 }
