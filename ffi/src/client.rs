@@ -14,7 +14,7 @@ pub struct cocancel_call_options {
     /// The host's record of the call, handed to whichever side comes to own it. Never looked into.
     pub host: *mut c_void,
     /// A wake context: whoever has something new for the polling client passes it to the wake hook. Must stay valid until the retire hook
-    /// got it.
+    /// got it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
     pub context: *mut c_void,
     /// The call's own timeout in milliseconds; 0 and COCANCEL_INFINITE: none.
     pub timeout_ms: u32,
@@ -118,8 +118,8 @@ pub unsafe extern "C" fn cocancel_begin(
 /// Begins an asynchronous call: it is on no thread's stack, found through its handle or object only, always cancellable, finished by any thread.
 /// `*call` is read, too: the handle of an earlier call on the same call object, or 0.
 ///
-/// Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet; nothing has begun, `*call`
-/// stays. Also from interrupt handlers. Never blocks; lock-free.
+/// Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
+/// `*call` stays as it was. Also from interrupt handlers. Never blocks; lock-free.
 ///
 /// # Safety
 ///

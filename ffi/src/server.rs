@@ -36,7 +36,7 @@ pub unsafe extern "C" fn cocancel_serve(
 /// CoTestCancel asks, until cocancel_leave(`*frame`).
 ///
 /// Returns S_OK: run it. RPC_E_CALL_CANCELED: it was cancelled before; do not run it and do not complete it: this *is* its completion, and
-/// `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`;
+/// `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
 /// E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 ///
 /// Not from interrupt or signal handlers. Never blocks; lock-free.
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn cocancel_enter(
     frame: *mut cocancel_call,
     orphan: *mut *mut c_void,
 ) -> Hresult {
-    clear_record(orphan);
+    attempt!(clear_record(orphan));
     // SAFETY: the caller's
     let frame = attempt!(unsafe { out(frame) });
     *frame = 0;
@@ -100,7 +100,7 @@ fn reply(reply: Result<Reply, Hresult>, orphan: *mut *mut c_void) -> Hresult {
 /// The server's side is done: the reply stands in the host's record.
 ///
 /// Returns whose the record is now: S_OK: delivered, the client's. RPC_E_CALL_CANCELED: orphaned, the client was released before; `*orphan` (may
-/// be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle; E_UNEXPECTED: completed already, or
+/// be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
 /// not initialised.
 ///
 /// Also from interrupt handlers. Never blocks (it may call the wake hook); lock-free.
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn cocancel_complete(
     call: cocancel_call,
     orphan: *mut *mut c_void,
 ) -> Hresult {
-    clear_record(orphan);
+    attempt!(clear_record(orphan));
     let call = attempt!(handle(call));
     // SAFETY: the caller's
     on!(unsafe { Target::of(runtime) }, |runtime| reply(runtime.complete(call), orphan))
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn cocancel_abandon(
     failure: Hresult,
     orphan: *mut *mut c_void,
 ) -> Hresult {
-    clear_record(orphan);
+    attempt!(clear_record(orphan));
     let call = attempt!(handle(call));
     // SAFETY: the caller's
     on!(unsafe { Target::of(runtime) }, |runtime| reply(runtime.abandon(call, failure), orphan))

@@ -193,7 +193,31 @@ static void contexts(void) {
     CHECK(cocancel_complete(NULL, inner, NULL), S_OK);
 }
 
+/* A registration is no call, though a snapshot shows it: its handle is refused, and it stays registered. */
+static void registrations_are_no_calls(void) {
+    Custom custom = {&custom_methods, 1, 0, S_OK, 0};
+    cocancel_call_info info;
+    cocancel_call frame;
+    size_t count = 1;
+    void *out = NULL;
+    CHECK(CoSetCancelObject((IUnknown *)&custom), S_OK);
+    CHECK(cocancel_snapshot(NULL, &info, &count), S_OK);
+    CHECK_TRUE(count == 1 && info.phase == COCANCEL_PHASE_CUSTOM);
+    CHECK(cocancel_finish(NULL, info.call), E_INVALIDARG);
+    CHECK(cocancel_poll(NULL, info.call, NULL), E_INVALIDARG);
+    CHECK(cocancel_enter(NULL, info.call, &frame, NULL), E_INVALIDARG);
+    CHECK(cocancel_leave(NULL, info.call), E_INVALIDARG);
+    CHECK(cocancel_complete(NULL, info.call, NULL), E_INVALIDARG);
+    CHECK(cocancel_cancel_call(NULL, info.call, 0, 0), E_INVALIDARG);
+    CHECK(cocancel_test_call(NULL, info.call), E_INVALIDARG);
+    CHECK(cocancel_object_of(NULL, info.call, &IID_IUnknown, &out), E_INVALIDARG);
+    CHECK(CoSetCancelObject(NULL), S_OK);
+    CHECK_TRUE(custom.references == 1);
+    CHECK(cocancel_wait(NULL, info.call), E_INVALIDARG);
+}
+
 int main(void) {
+    registrations_are_no_calls();
     custom_objects();
     standard_objects();
     asynchronous_calls();

@@ -38,7 +38,7 @@ impl Compiler {
     pub fn compile(&self, project: &Project, source: &Path) -> Cmd {
         Cmd::new(self.tool.name)
             .arg(format!("-std={}", self.standard))
-            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"])
+            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g", "-pthread"])
             .arg("-I")
             .arg(project.root.join("include"))
             .args(["-x", self.language])

@@ -8,8 +8,10 @@ use anyhow::{Result, ensure};
 use crate::log::Log;
 use crate::project::Project;
 
-/// What the library needs of the system.
+/// What the archive needs of the system.
 const SYSTEM: [&str; 3] = ["-pthread", "-ldl", "-lm"];
+/// A source file that says this is not linked with the library.
+const LOADS: &str = "/* loads the library itself */";
 
 /// The two forms of the library.
 pub struct Library {
@@ -46,13 +48,32 @@ impl Library {
         args
     }
 
-    /// Arguments that link the shared library, which the program then finds by itself.
+    /// Arguments that link the shared library as a stranger would, and let the program find it by itself.
     pub fn link_shared(&self) -> Vec<OsString> {
         let folder = self.shared.parent().unwrap_or(&self.shared);
-        let mut path = OsString::from("-Wl,-rpath,");
-        path.push(folder);
-        let mut args = vec![self.shared.clone().into_os_string(), path];
-        args.extend(SYSTEM.iter().map(OsString::from));
-        args
+        let option = |option: &str| {
+            let mut arg = OsString::from(option);
+            arg.push(folder);
+            arg
+        };
+        vec![option("-L"), option("-Wl,-rpath,"), "-lcocancel".into()]
+    }
+
+    /// Whether a source file is to be linked with the library at all.
+    pub fn is_linked(source: &str) -> bool {
+        !source.contains(LOADS)
+    }
+
+    /// Arguments for a program that loads the shared library itself: which file that is.
+    pub fn load_shared(&self) -> Vec<OsString> {
+        let mut define = OsString::from("-DCOCANCEL_LIBRARY=\"");
+        define.push(&self.shared);
+        define.push("\"");
+        vec![define, "-ldl".into()]
+    }
+
+    /// The arguments that a source file needs, with the archive unless it loads the library.
+    pub fn arguments(&self, source: &str) -> Vec<OsString> {
+        if Self::is_linked(source) { self.link_static() } else { self.load_shared() }
     }
 }

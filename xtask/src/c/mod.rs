@@ -22,6 +22,7 @@ pub fn steps() -> Vec<Step> {
         Step::new("c headers", headers::step),
         Step::new("c programs", programs::step),
         Step::new("c sanitized", sanitized::step),
+        Step::new("c threads sanitized", sanitized::threads),
         Step::new("c readme", readme::step),
     ]
 }

@@ -28,8 +28,10 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
         for compiler in COMPILERS.iter().filter(|c| c.takes(&text)) {
             let program = output(project, "c", file, &compiler.name())?;
             let compile = compiler.compile(project, file);
-            let linked = compile.clone().args(library.link_static());
-            run(log, linked, &program, &mut counts)?;
+            run(log, compile.args(library.arguments(&text)), &program, &mut counts)?;
+        }
+        if !Library::is_linked(&text) {
+            continue;
         }
         let program = output(project, "c", file, "shared")?;
         let linked = COMPILERS[0].compile(project, file).args(library.link_shared());

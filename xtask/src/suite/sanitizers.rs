@@ -27,22 +27,35 @@ pub fn address(project: &Project, log: &mut Log) -> Result<Outcome> {
 
 fn test(project: &Project, sanitizer: &str, runtime: &str) -> Result<Cmd> {
     let toolchain = Toolchain::find(runtime)?;
-    let args = ["test", "--release", "-p", "cocancel-host-tests", "--tests"];
+    let args = ["test", "--release", "-p", "cocancel-host-tests", "--tests", "--no-fail-fast"];
+    Ok(instrumented(project, &toolchain, sanitizer, runtime, &args))
+}
+
+/// Builds the C library for ThreadSanitizer; gives the archive, and the sanitizer's runtime that it is to be linked with.
+pub fn c_library(project: &Project, log: &mut Log) -> Result<(PathBuf, PathBuf)> {
+    let toolchain = Toolchain::find("tsan")?;
+    let args = ["build", "--release", "-p", "cocancel-ffi"];
+    log.check(&instrumented(project, &toolchain, "thread", "tsan", &args))?;
+    let archive: PathBuf = ["tsan", &toolchain.host, "release", "libcocancel.a"].iter().collect();
+    Ok((project.target.join(archive), toolchain.runtime))
+}
+
+fn instrumented(project: &Project, toolchain: &Toolchain, sanitizer: &str, runtime: &str, args: &[&str]) -> Cmd {
     // With a target, build scripts and macros, which run here, are compiled without the sanitizer.
-    let cmd = toolchain
+    toolchain
         .cargo(project)
         .args(args)
-        .args(["--no-fail-fast", "--target", &toolchain.host])
+        .args(["--target", &toolchain.host])
         .arg("--target-dir")
         .arg(project.target.join(runtime))
-        .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer"));
-    Ok(cmd)
+        .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer"))
 }
 
 /// A compiler that takes `-Z` flags and has a sanitizer's runtime.
 struct Toolchain {
     nightly: bool,
     host: String,
+    runtime: PathBuf,
 }
 
 impl Toolchain {
@@ -63,9 +76,9 @@ impl Toolchain {
             let found = std::fs::read_dir(&libraries)
                 .with_context(|| libraries.display().to_string())?
                 .flatten()
-                .any(|e| e.file_name().to_string_lossy().ends_with(&wanted));
-            if found {
-                return Ok(Self { nightly, host });
+                .find(|e| e.file_name().to_string_lossy().ends_with(&wanted));
+            if let Some(found) = found {
+                return Ok(Self { nightly, host, runtime: found.path() });
             }
         }
         let advice = "needs a toolchain with sanitizers: rustup toolchain install nightly".into();
