@@ -9,7 +9,7 @@
  *     library's own prefix, so that this header goes with any COM runtime's. RPC_S_CALLPENDING is a *failure* code in
  *     spite of its S_: compare with it, never test for success.
  *   - Times are milliseconds, of the port's monotonic tick; COCANCEL_INFINITE is for ever. No deadline is early.
- *   - `runtime` NULL means the default runtime: the built-in one of a POSIX process, which needs no set-up, or the one
+ *   - `runtime` NULL means the default runtime: the built-in one of a POSIX or Windows process, which needs no set-up, or the one
  *     that cocancel_set_default named.
  *   - A call goes: cocancel_begin (client's thread) - hand-off - cocancel_enter, stub, cocancel_leave, cocancel_complete
  *     (server's thread) - cocancel_wait or cocancel_poll - cocancel_finish (client's thread). Exactly one side learns
@@ -24,6 +24,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+/* Without an operating system storage is packed. COCANCEL_HOSTED: there is one, whatever it looks like to this test. COCANCEL_NATIVE_ONLY:
+   the library was built without its feature `com`. cocancel_init refuses storage that is too small. */
+#if !defined(COCANCEL_HOSTED) && !defined(__unix__) && !defined(__APPLE__) && !defined(_WIN32)
+#define COCANCEL_BARE
+#endif
+#if !defined(COCANCEL_NATIVE_ONLY)
+#define COCANCEL_WITH_COM
+#endif
 /* Storage of a runtime: static COCANCEL_STORAGE(name, calls, threads); then cocancel_init(..., name, sizeof name, ...). */
 #define COCANCEL_STORAGE_SIZE(calls, threads) \
     (COCANCEL_RUNTIME_SIZE + (size_t)(calls) * COCANCEL_CALL_SIZE + (size_t)(threads) * COCANCEL_THREAD_SIZE + \
@@ -52,6 +60,18 @@
 #define COCANCEL_RPC_S_CALLPENDING ((int32_t)0x80010115) /* a failure code, in spite of its S_ */
 #define COCANCEL_RPC_E_CALL_COMPLETE ((int32_t)0x80010117)
 #define COCANCEL_CO_E_CANCEL_DISABLED ((int32_t)0x80010140)
+
+#if defined(_WIN32)
+#if defined(__cplusplus)
+extern "C" {
+#endif
+/* The DllMain of cocancel.dll, for the built-in default runtime. A DLL that links the archive calls it from its own DllMain, so that threads are
+   detached before the DLL's own data goes, and so that the DLL can be unloaded. Returns 1. */
+int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
+#if defined(__cplusplus)
+}
+#endif
+#endif
 
 
 /*
@@ -114,30 +134,96 @@
  */
 #define COCANCEL_ALWAYS_SLOT 1
 
+#if !defined(COCANCEL_BARE)
 /*
  Alignment of a runtime's storage, in bytes.
  */
 #define COCANCEL_STORAGE_ALIGN 64
+#endif
 
+#if defined(COCANCEL_BARE)
+/*
+ Alignment of a runtime's storage, in bytes.
+ */
+#define COCANCEL_STORAGE_ALIGN 8
+#endif
+
+#if !defined(COCANCEL_BARE)
 /*
  Bytes of a call slot.
  */
 #define COCANCEL_CALL_SIZE 64
+#endif
 
+#if (defined(COCANCEL_BARE) && defined(COCANCEL_WITH_COM))
 /*
- Bytes of a thread slot, in which a call slot of the thread's own is included.
+ Bytes of a call slot.
+ */
+#define COCANCEL_CALL_SIZE 44
+#endif
+
+#if (defined(COCANCEL_BARE) && !defined(COCANCEL_WITH_COM))
+/*
+ Bytes of a call slot.
+ */
+#define COCANCEL_CALL_SIZE 32
+#endif
+
+#if !defined(COCANCEL_BARE)
+/*
+ Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
  */
 #define COCANCEL_THREAD_SIZE 128
+#endif
 
+#if (defined(COCANCEL_BARE) && defined(COCANCEL_WITH_COM))
+/*
+ Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
+ */
+#define COCANCEL_THREAD_SIZE 20
+#endif
+
+#if (defined(COCANCEL_BARE) && !defined(COCANCEL_WITH_COM))
+/*
+ Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
+ */
+#define COCANCEL_THREAD_SIZE 16
+#endif
+
+#if !defined(COCANCEL_BARE)
 /*
  Bytes of the index for each thread, where there is one.
  */
 #define COCANCEL_INDEX_SIZE 16
+#endif
 
+#if defined(COCANCEL_BARE)
+/*
+ Bytes of the index for each thread, where there is one.
+ */
+#define COCANCEL_INDEX_SIZE 8
+#endif
+
+#if !defined(COCANCEL_BARE)
 /*
  Bytes of a runtime without its tables.
  */
 #define COCANCEL_RUNTIME_SIZE 384
+#endif
+
+#if (defined(COCANCEL_BARE) && defined(COCANCEL_WITH_COM))
+/*
+ Bytes of a runtime without its tables.
+ */
+#define COCANCEL_RUNTIME_SIZE 128
+#endif
+
+#if (defined(COCANCEL_BARE) && !defined(COCANCEL_WITH_COM))
+/*
+ Bytes of a runtime without its tables.
+ */
+#define COCANCEL_RUNTIME_SIZE 112
+#endif
 
 /*
  With more threads than this the storage has an index; with fewer, look-ups scan the threads.
@@ -260,7 +346,7 @@ typedef struct cocancel_call_options {
   void *host;
   /*
    A wake context: whoever has something new for the polling client passes it to the wake hook. Must stay valid until the retire hook
-   got it.
+   got it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
    */
   void *context;
   /*
@@ -287,7 +373,8 @@ typedef struct cocancel_hooks {
    */
   void (*wake)(void *user, void *context);
   /*
-   A wake context will not be used again: free it now, not before.
+   A wake context will not be used again for the call that it was given to: free it now, not before. A port's own `waiter` contexts
+   come here, too, once for each call in whose wait one was used: a port whose threads own theirs ignores those.
    */
   void (*retire)(void *user, void *context);
   /*
@@ -296,7 +383,7 @@ typedef struct cocancel_hooks {
    */
   void (*cancel_requested)(void *user, cocancel_call call, void *context, uint32_t remaining_ms);
   /*
-   A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it.
+   A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it. NULL if the call had none.
    */
   void (*orphaned)(void *user, void *host);
   /*
@@ -337,7 +424,8 @@ typedef struct cocancel_port {
    */
   size_t size;
   /*
-   The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life.
+   The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life. Must not ask
+   cocancel_thread_id, which asks the default runtime's port.
    */
   uint32_t (*thread_id)(void *user);
   /*
@@ -467,8 +555,8 @@ int32_t cocancel_begin(struct cocancel_runtime *runtime,
  Begins an asynchronous call: it is on no thread's stack, found through its handle or object only, always cancellable, finished by any thread.
  `*call` is read, too: the handle of an earlier call on the same call object, or 0.
 
- Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet; nothing has begun, `*call`
- stays. Also from interrupt handlers. Never blocks; lock-free.
+ Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
+ `*call` stays as it was. Also from interrupt handlers. Never blocks; lock-free.
 
  # Safety
 
@@ -525,6 +613,7 @@ int32_t cocancel_wait(struct cocancel_runtime *runtime,
 int32_t cocancel_finish(struct cocancel_runtime *runtime,
                         cocancel_call call);
 
+#if defined(COCANCEL_WITH_COM)
 /*
  The standard cancel object of a call, by its handle, with a reference in `*object`: how a host gives its asynchronous call objects
  ICancelMethodCalls. `iid` points to the 16 bytes of an IID.
@@ -541,9 +630,10 @@ int32_t cocancel_object_of(struct cocancel_runtime *runtime,
                            cocancel_call call,
                            const void *iid,
                            void **object);
+#endif
 
 /*
- Sets the hooks of the built-in default runtime of a POSIX process; NULL takes them away. Set them before the calls begin that they
+ Sets the hooks of the built-in default runtime; NULL takes them away. Set them before the calls begin that they
  are for. The struct stays the caller's and must live until the hooks are taken away and no call is left.
 
  Returns S_OK. Any thread; not from interrupt or signal handlers. Never blocks.
@@ -615,7 +705,7 @@ int32_t cocancel_deinit(struct cocancel_runtime *runtime);
 int32_t cocancel_set_default(struct cocancel_runtime *runtime);
 
 /*
- Sets the capacity of the built-in default runtime of a POSIX process, once, before its first use. Without it there is room for 1024
+ Sets the capacity of the built-in default runtime, once, before its first use. Without it there is room for 1024
  calls, besides one for each thread, and 1024 threads.
 
  Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
@@ -660,7 +750,7 @@ int32_t cocancel_serve(struct cocancel_runtime *runtime,
  CoTestCancel asks, until cocancel_leave(`*frame`).
 
  Returns S_OK: run it. RPC_E_CALL_CANCELED: it was cancelled before; do not run it and do not complete it: this *is* its completion, and
- `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`;
+ `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
  E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 
  Not from interrupt or signal handlers. Never blocks; lock-free.
@@ -691,7 +781,7 @@ int32_t cocancel_leave(struct cocancel_runtime *runtime,
  The server's side is done: the reply stands in the host's record.
 
  Returns whose the record is now: S_OK: delivered, the client's. RPC_E_CALL_CANCELED: orphaned, the client was released before; `*orphan` (may
- be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle; E_UNEXPECTED: completed already, or
+ be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
  not initialised.
 
  Also from interrupt handlers. Never blocks (it may call the wake hook); lock-free.
@@ -783,8 +873,8 @@ int32_t cocancel_disable(struct cocancel_runtime *runtime);
 int32_t cocancel_thread_exit(struct cocancel_runtime *runtime);
 
 /*
- The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, elsewhere one
- that this library hands out; else what the port says. 0: the default runtime is not initialised.
+ The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, the system's
+ on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 
  Any thread; also from signal handlers. Never blocks.
  */

@@ -3,8 +3,12 @@
 use crate::event::Event;
 use crate::handle::CallHandle;
 
+#[cfg(all(feature = "bare-metal", not(loom)))]
+pub mod bare;
 #[cfg(all(feature = "posix", not(loom)))]
 pub mod posix;
+#[cfg(all(feature = "windows", windows, not(any(test, loom))))]
+pub mod windows;
 
 pub use crate::state::Side;
 
@@ -69,7 +73,9 @@ pub unsafe trait Port: Sync {
     /// Wakes the waiter of that side.
     fn wake(&self, point: WaitPoint);
 
-    /// The library will not use this wake context again. Runs where the last pin of a call is dropped.
+    /// The library will not use this wake context again for the call that it was given to. Runs where the last pin of that call is
+    /// dropped, once for the context of `begin`, and once for each of [`waiter`](Self::waiter)'s that was used in a wait for that
+    /// call: a port whose threads own theirs ignores those.
     fn retire(&self, context: *mut ()) {
         let _ = context;
     }
@@ -80,7 +86,8 @@ pub unsafe trait Port: Sync {
         let _ = (call, context, remaining);
     }
 
-    /// A record that nobody is left to own: both its client's and its server's thread ended without finishing.
+    /// A record that nobody is left to own: both its client's and its server's thread ended without finishing. NULL if that is
+    /// what the call was begun with.
     fn orphaned(&self, host: *mut ()) {
         let _ = host;
     }

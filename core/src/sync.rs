@@ -19,6 +19,11 @@ mod imp {
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 }
 
+#[cfg(not(any(target_has_atomic = "32", feature = "critical-section", feature = "unsafe-assume-single-core")))]
+compile_error!(
+    "this target has no compare-exchange: enable the feature `critical-section` or `unsafe-assume-single-core`"
+);
+
 #[cfg(all(not(test), not(loom), not(target_has_atomic = "32")))]
 mod imp {
     pub(crate) use portable_atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -79,8 +79,8 @@ pub unsafe extern "C" fn cocancel_tick(runtime: *mut cocancel_runtime, budget: u
     // SAFETY: the caller's
     match unsafe { Target::of(runtime) } {
         Ok(Target::Host(runtime)) => runtime.tick(budget).unwrap_or(COCANCEL_INFINITE),
-        #[cfg(feature = "posix")]
-        Ok(Target::Posix(runtime)) => runtime.tick(budget).unwrap_or(COCANCEL_INFINITE),
+        #[cfg(any(feature = "posix", feature = "windows"))]
+        Ok(Target::BuiltIn(runtime)) => runtime.tick(budget).unwrap_or(COCANCEL_INFINITE),
         Err(_) => COCANCEL_INFINITE,
     }
 }

@@ -10,30 +10,46 @@ use crate::target::cocancel_runtime;
 /// Alignment of a runtime's storage, in bytes.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_STORAGE_ALIGN: usize = 64;
+/// Alignment of a runtime's storage, in bytes.
+#[cfg(target_os = "none")]
+pub const COCANCEL_STORAGE_ALIGN: usize = 8;
+
 /// Bytes of a call slot.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_CALL_SIZE: usize = 64;
-/// Bytes of a thread slot, in which a call slot of the thread's own is included.
+/// Bytes of a call slot.
+#[cfg(all(target_os = "none", feature = "com"))]
+pub const COCANCEL_CALL_SIZE: usize = 44;
+/// Bytes of a call slot.
+#[cfg(all(target_os = "none", not(feature = "com")))]
+pub const COCANCEL_CALL_SIZE: usize = 32;
+
+/// Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_THREAD_SIZE: usize = 128;
+/// Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
+#[cfg(all(target_os = "none", feature = "com"))]
+pub const COCANCEL_THREAD_SIZE: usize = 20;
+/// Bytes of a thread slot, in which on hosts a call slot of the thread's own is included.
+#[cfg(all(target_os = "none", not(feature = "com")))]
+pub const COCANCEL_THREAD_SIZE: usize = 16;
+
 /// Bytes of the index for each thread, where there is one.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_INDEX_SIZE: usize = 16;
+/// Bytes of the index for each thread, where there is one.
+#[cfg(target_os = "none")]
+pub const COCANCEL_INDEX_SIZE: usize = 8;
+
 /// Bytes of a runtime without its tables.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_RUNTIME_SIZE: usize = 384;
-
-// Bare targets: not in the header until a port for one is tested.
-#[cfg(target_os = "none")]
-pub(crate) const COCANCEL_STORAGE_ALIGN: usize = 8;
-#[cfg(target_os = "none")]
-pub(crate) const COCANCEL_CALL_SIZE: usize = if cfg!(feature = "com") { 44 } else { 32 };
-#[cfg(target_os = "none")]
-pub(crate) const COCANCEL_THREAD_SIZE: usize = if cfg!(feature = "com") { 20 } else { 16 };
-#[cfg(target_os = "none")]
-pub(crate) const COCANCEL_INDEX_SIZE: usize = 8;
-#[cfg(target_os = "none")]
-pub(crate) const COCANCEL_RUNTIME_SIZE: usize = 96;
+/// Bytes of a runtime without its tables.
+#[cfg(all(target_os = "none", feature = "com"))]
+pub const COCANCEL_RUNTIME_SIZE: usize = 128;
+/// Bytes of a runtime without its tables.
+#[cfg(all(target_os = "none", not(feature = "com")))]
+pub const COCANCEL_RUNTIME_SIZE: usize = 112;
 
 /// With more threads than this the storage has an index; with fewer, look-ups scan the threads.
 pub const COCANCEL_INDEXED_ABOVE: usize = 16;

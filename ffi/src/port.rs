@@ -38,13 +38,14 @@ pub struct cocancel_hooks {
     pub user: *mut c_void,
     /// Wakes whoever polls with that wake context: there is something new to look at. Must not block.
     pub wake: Option<unsafe extern "C" fn(user: *mut c_void, context: *mut c_void)>,
-    /// A wake context will not be used again: free it now, not before.
+    /// A wake context will not be used again for the call that it was given to: free it now, not before. A port's own `waiter` contexts
+    /// come here, too, once for each call in whose wait one was used: a port whose threads own theirs ignores those.
     pub retire: Option<unsafe extern "C" fn(user: *mut c_void, context: *mut c_void)>,
     /// Somebody asked to cancel the call while its server still owes the reply: tell the server. Once for a call. `remaining_ms` is what is left
     /// to the server (COCANCEL_INFINITE: any time).
     pub cancel_requested:
         Option<unsafe extern "C" fn(user: *mut c_void, call: cocancel_call, context: *mut c_void, remaining_ms: u32)>,
-    /// A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it.
+    /// A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it. NULL if the call had none.
     pub orphaned: Option<unsafe extern "C" fn(user: *mut c_void, host: *mut c_void)>,
     /// A step in a call's life (COCANCEL_EVENT_...), for traces.
     pub event: Option<unsafe extern "C" fn(user: *mut c_void, kind: u32, call: cocancel_call)>,
@@ -91,9 +92,11 @@ const _: () = {
 pub struct cocancel_port {
     /// sizeof(cocancel_port), so that an older host's shorter struct is recognised.
     pub size: usize,
-    /// The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life.
+    /// The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life. Must not ask
+    /// cocancel_thread_id, which asks the default runtime's port.
     pub thread_id: Option<unsafe extern "C" fn(user: *mut c_void) -> u32>,
-    /// Milliseconds, monotonic, wrapping at 2^32.
+    /// Milliseconds, monotonic, wrapping at 2^32. A clock that jumps by more than one at a time (Windows' GetTickCount does) makes deadlines
+    /// early by as much.
     pub tick: Option<unsafe extern "C" fn(user: *mut c_void) -> u32>,
     /// Optional, both or neither: one word of thread-local storage for this runtime, NULL at first. Without it threads are found by id,
     /// and cocancel_thread_exit must be called for each.
@@ -240,16 +243,18 @@ impl cocancel_hooks {
 }
 
 /// The hooks that the host gave to the default runtime.
-#[cfg(feature = "posix")]
+#[cfg(any(feature = "posix", feature = "windows"))]
 mod default {
     use super::cocancel_hooks;
+    use crate::builtin::{Hooks, set_hooks};
     use cocancel::Global;
-    use cocancel::port::posix::{Hooks, set_hooks};
 
     static HOST: Global<cocancel_hooks> = Global::new();
 
     static FORWARD: Hooks = Hooks {
-        wake: |context| with(|hooks| hooks.wake(context)),
+        wake: |context| {
+            with(|hooks| if hooks.wake.is_some() { hooks.wake(context) } else { (Hooks::NONE.wake)(context) })
+        },
         retire: |context| with(|hooks| hooks.retire(context)),
         cancel_requested: |call, context, remaining| with(|hooks| hooks.cancel_requested(call, context, remaining)),
         orphaned: |host| with(|hooks| hooks.orphaned(host)),
@@ -268,7 +273,7 @@ mod default {
     }
 }
 
-/// Sets the hooks of the built-in default runtime of a POSIX process; NULL takes them away. Set them before the calls begin that they
+/// Sets the hooks of the built-in default runtime; NULL takes them away. Set them before the calls begin that they
 /// are for. The struct stays the caller's and must live until the hooks are taken away and no call is left.
 ///
 /// Returns S_OK. Any thread; not from interrupt or signal handlers. Never blocks.
@@ -276,7 +281,7 @@ mod default {
 /// # Safety
 ///
 /// `hooks` is NULL or such a struct.
-#[cfg(feature = "posix")]
+#[cfg(any(feature = "posix", feature = "windows"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cocancel_set_hooks(hooks: *const cocancel_hooks) -> cocancel::Hresult {
     if !hooks.is_aligned() {
@@ -295,7 +300,11 @@ pub(crate) fn put_record(out: *mut *mut c_void, record: *mut ()) {
     }
 }
 
-/// Clears an out parameter, so that a failure leaves nothing stale there.
-pub(crate) fn clear_record(out: *mut *mut c_void) {
+/// Clears an out parameter, so that a failure leaves nothing stale there; a misaligned one is refused before anything is lost.
+pub(crate) fn clear_record(out: *mut *mut c_void) -> Result<(), cocancel::Hresult> {
+    if !out.is_aligned() {
+        return Err(cocancel::Hresult::E_INVALIDARG);
+    }
     put_record(out, null_mut());
+    Ok(())
 }

@@ -165,15 +165,15 @@ pub unsafe extern "C" fn cocancel_set_default(runtime: *mut cocancel_runtime) ->
     }
 }
 
-/// Sets the capacity of the built-in default runtime of a POSIX process, once, before its first use. Without it there is room for 1024
+/// Sets the capacity of the built-in default runtime, once, before its first use. Without it there is room for 1024
 /// calls, besides one for each thread, and 1024 threads.
 ///
 /// Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
 /// much. Any thread; not from interrupt or signal handlers. Never blocks.
-#[cfg(feature = "posix")]
+#[cfg(any(feature = "posix", feature = "windows"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult {
-    use cocancel::port::posix::{Capacity, set_capacity};
+    use crate::builtin::{Capacity, set_capacity};
     set_capacity(Capacity { calls, threads }).into()
 }
 

@@ -19,8 +19,8 @@ pub(crate) static DEFAULT: Global<cocancel_runtime> = Global::new();
 /// The runtime meant by a C caller.
 pub(crate) enum Target {
     Host(&'static HostRuntime),
-    #[cfg(feature = "posix")]
-    Posix(&'static cocancel::port::posix::PosixRuntime),
+    #[cfg(any(feature = "posix", feature = "windows"))]
+    BuiltIn(&'static crate::BuiltIn),
 }
 
 impl Target {
@@ -29,9 +29,9 @@ impl Target {
     pub(crate) fn default_runtime() -> Result<Self, Hresult> {
         match DEFAULT.get() {
             Some(instance) => instance.live().map(Target::Host),
-            #[cfg(feature = "posix")]
-            None => Ok(Target::Posix(cocancel::port::posix::runtime())),
-            #[cfg(not(feature = "posix"))]
+            #[cfg(any(feature = "posix", feature = "windows"))]
+            None => Ok(Target::BuiltIn(crate::builtin::runtime())),
+            #[cfg(not(any(feature = "posix", feature = "windows")))]
             None => Err(Hresult::E_UNEXPECTED),
         }
     }
@@ -69,8 +69,8 @@ macro_rules! on {
     ($target:expr, |$runtime:ident| $body:expr) => {
         match $target {
             Ok($crate::target::Target::Host($runtime)) => $body,
-            #[cfg(feature = "posix")]
-            Ok($crate::target::Target::Posix($runtime)) => $body,
+            #[cfg(any(feature = "posix", feature = "windows"))]
+            Ok($crate::target::Target::BuiltIn($runtime)) => $body,
             Err(code) => return code,
         }
     };

@@ -52,8 +52,8 @@ pub unsafe extern "C" fn cocancel_thread_exit(runtime: *mut cocancel_runtime) ->
     })
 }
 
-/// The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, elsewhere one
-/// that this library hands out; else what the port says. 0: the default runtime is not initialised.
+/// The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, the system's
+/// on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 ///
 /// Any thread; also from signal handlers. Never blocks.
 #[unsafe(no_mangle)]
@@ -61,8 +61,8 @@ pub extern "C" fn cocancel_thread_id() -> u32 {
     use cocancel::Port;
     match Target::default_runtime() {
         Ok(Target::Host(runtime)) => runtime.port().thread_id(),
-        #[cfg(feature = "posix")]
-        Ok(Target::Posix(runtime)) => runtime.port().thread_id(),
+        #[cfg(any(feature = "posix", feature = "windows"))]
+        Ok(Target::BuiltIn(runtime)) => runtime.port().thread_id(),
         Err(_) => 0,
     }
 }

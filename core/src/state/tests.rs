@@ -229,7 +229,11 @@ fn cancel_note_and_announce() {
                     lawful(word, next);
                     assert!(pending && next.phase() == Phase::Pending && next.has(REQUESTED));
                     assert_eq!(next.has(CLIENT_WAITS), word.has(CLIENT_WAITS), "whoever comes next wakes it, too");
-                    assert_eq!(next.has(SOONER), word.has(SOONER) != sooner, "a client about to sleep sees another word");
+                    assert_eq!(
+                        next.has(SOONER),
+                        word.has(SOONER) != sooner,
+                        "a client about to sleep sees another word"
+                    );
                     assert_eq!(next.has(CANCELLER_WAITS), word.has(CANCELLER_WAITS));
                     assert_eq!((wakes.client, wakes.canceller), (word.has(CLIENT_WAITS) && sooner, false));
                     assert_eq!(wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED), "told once");

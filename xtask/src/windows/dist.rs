@@ -1,0 +1,164 @@
+//! `cargo xtask dist`: what a host or an application on Windows links, one folder for each target.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::archive::{Archive, COM, PORTS, Port, decorated, plain};
+use super::image;
+use super::target::{Arch, Format, TARGETS, Target};
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::Outcome;
+use crate::tools;
+
+/// The DLL's name.
+const DLL: &str = "cocancel.dll";
+/// Its entry point, with the bytes of the arguments; the one function that the DLL does not export.
+const ENTRY: (&str, u32) = ("cocancel_dll_main", 12);
+
+/// `cargo xtask dist`
+pub fn command(project: &Project) -> Result<ExitCode> {
+    let logs = project.scratch().join("logs");
+    let mut log = Log::create(&logs, "dist", Duration::from_secs(3600))?;
+    for target in TARGETS {
+        match build(project, &mut log, target) {
+            Ok(folder) => println!("{}", project.short(&folder)),
+            Err(error) => {
+                println!("{}", log.tail(100)?);
+                return Err(error);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of one target.
+fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf> {
+    let version = &project.package("cocancel-ffi")?.version;
+    let folder = project.target.join("dist").join(format!("cocancel-{version}-{}", target.name()));
+    let part = |name: &str| -> Result<PathBuf> {
+        let path = folder.join(name);
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    };
+    let (include, lib, bin) = (part("include")?, part("lib")?, part("bin")?);
+    for header in ["cocancel.h", "cocancel_com.h"] {
+        fs::copy(project.root.join("include").join(header), include.join(header))?;
+    }
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(project.root.join(licence), folder.join(licence))?;
+    }
+    fs::copy(project.root.join("ffi/WINDOWS.md"), folder.join("README.md"))?;
+    for port in PORTS {
+        let archive = Archive::build(project, log, target, port)?;
+        fs::copy(&archive.path, lib.join(port.file(target.format)))?;
+    }
+    let dll = Dll::build(project, log, target.arch)?;
+    fs::copy(&dll.path, bin.join(DLL))?;
+    fs::copy(project.root.join("ffi/cocancel.def"), lib.join("cocancel.def"))?;
+    let import = match target.format {
+        Format::Gnu => lib.join("libcocancel.dll.a"),
+        Format::Msvc => lib.join("cocancel_dll.lib"),
+    };
+    dll.import_library(log, target.format, &import)?;
+    Ok(folder)
+}
+
+/// cocancel.dll for one processor.
+pub struct Dll {
+    arch: Arch,
+    /// The file.
+    pub path: PathBuf,
+    /// The names it was made of, as a linker sees them.
+    entries: BTreeSet<String>,
+}
+
+impl Dll {
+    /// Links the archive with the Windows port. The names are those of ffi/cocancel.def, no more and no fewer.
+    pub fn build(project: &Project, log: &mut Log, arch: Arch) -> Result<Self> {
+        image::need_mingw(arch)?;
+        let target = Target { arch, format: Format::Gnu };
+        let archive = Archive::build(project, log, target, Port::Windows)?;
+        let definitions = project.root.join("ffi/cocancel.def");
+        let exported = exports(&definitions)?;
+        let mut entries = archive.entry_points()?;
+        let entry = decorated(arch, ENTRY);
+        ensure!(entries.remove(&entry), "{entry} is not in the archive");
+        let here: BTreeSet<String> = entries.iter().map(|e| plain(arch, e).to_owned()).collect();
+        ensure!(
+            here == exported,
+            "ffi/cocancel.def and the archive differ in {:?}",
+            here.symmetric_difference(&exported)
+        );
+        let folder = project.scratch().join("windows").join(target.name());
+        let path = folder.join(DLL);
+        let link = Cmd::new(arch.mingw("gcc"))
+            // on 32-bit x86 the definition's CoCancelCall is the archive's _CoCancelCall@8
+            .args(["-shared", "-nostdlib", "-s", "-Wl,--gc-sections,--enable-stdcall-fixup,--dynamicbase,--nxcompat"])
+            .arg(format!("-Wl,--entry={entry}"))
+            .arg(&definitions)
+            .arg(image::memory(log, target, &folder)?)
+            .arg(&archive.path)
+            .arg("-lkernel32")
+            .arg("-o")
+            .arg(&path);
+        log.check(&link)?;
+        Ok(Self { arch, path, entries })
+    }
+
+    /// Writes the library that programs which use the DLL are linked with.
+    pub fn import_library(&self, log: &mut Log, format: Format, library: &Path) -> Result<()> {
+        let definitions = self.path.with_extension("decorated.def");
+        let names: String = self.entries.iter().map(|e| format!("{}\n", undecorated(self.arch, e))).collect();
+        fs::write(&definitions, format!("LIBRARY {DLL}\nEXPORTS\n{names}"))?;
+        let (tool, machine) = match format {
+            Format::Gnu => (self.arch.mingw("dlltool"), None),
+            Format::Msvc => {
+                tools::need(&[&image::LLVM_DLLTOOL])?;
+                let machine = if self.arch == Arch::I686 { "i386" } else { "i386:x86-64" };
+                (image::LLVM_DLLTOOL.name.to_owned(), Some(machine))
+            }
+        };
+        let cmd = Cmd::new(tool).args(machine.map(|m| ["-m", m]).into_iter().flatten());
+        // -k: the DLL's names have no @N, the callers' do
+        log.check(&cmd.args(["-k", "-d"]).arg(&definitions).arg("-l").arg(library))?;
+        Ok(())
+    }
+}
+
+/// As it stands in a definition file: `CoCancelCall@8`, without the prefix.
+fn undecorated(arch: Arch, entry: &str) -> &str {
+    entry.strip_prefix(arch.prefix()).unwrap_or(entry)
+}
+
+/// The names of a definition file.
+fn exports(file: &Path) -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let (_, names) = text.split_once("EXPORTS").context("no EXPORTS")?;
+    Ok(names.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(';')).map(str::to_owned).collect())
+}
+
+/// The DLLs: their exports have COM's names, their imports are in NT 5.2.
+pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
+    let dll = Dll::build(project, log, arch)?;
+    let count = image::check_imports(&dll.path)?;
+    log.line(format!("{count} imports"))?;
+    let bytes = fs::read(&dll.path)?;
+    let file: object::File = object::File::parse(&*bytes)?;
+    let exported: BTreeSet<String> =
+        object::Object::exports(&file)?.iter().map(|e| String::from_utf8_lossy(e.name()).into_owned()).collect();
+    ensure!(exported == exports(&project.root.join("ffi/cocancel.def"))?, "the DLL exports {exported:?}");
+    ensure!(COM.iter().all(|(name, _)| exported.contains(*name)), "a COM function is missing");
+    log.line(format!("{} exports, {} bytes", exported.len(), bytes.len()))?;
+    for format in [Format::Gnu, Format::Msvc] {
+        let library = dll.path.with_extension(if format == Format::Gnu { "dll.a" } else { "lib" });
+        dll.import_library(log, format, &library)?;
+    }
+    Ok(Outcome::Passed)
+}
