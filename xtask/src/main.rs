@@ -1,11 +1,16 @@
 //! `cargo xtask`: builds, checks, tests and measures cocancel. `cargo xtask help` lists the commands.
 
 mod bench;
+mod boards;
 mod c;
 mod check;
+mod cross;
 mod demo;
 mod exec;
+mod freertos;
+mod harts;
 mod header;
+mod interrupts;
 mod log;
 mod mutate;
 mod no_panic;
@@ -14,6 +19,7 @@ mod report;
 mod spin;
 mod suite;
 mod tools;
+mod windows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +80,24 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
     },
+    /// Runs the programs of examples/boards on every board in the emulator and compares what they print
+    Boards {
+        /// Rewrite the files of expected output
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Interrupts every operation at each of its instructions, in the emulator, and judges what comes of it
+    Interrupts,
+    /// Races every operation on two cores, in the emulator, and judges the histories
+    Harts,
+    /// Builds the firmware of examples/freertos, prints its sizes, and runs it and the port-conformance suite in the emulator
+    Freertos {
+        /// Rewrite the file of expected output
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Builds the archives and the DLL for Windows, i686 and x86_64, into target/dist
+    Dist,
     /// Runs `cargo bench` on the benchmarks
     Bench {
         /// Passed on to cargo bench
@@ -108,6 +132,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Header { check } => header::command(&project, check),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
         Command::Demo { trace } => demo::command(&project, trace.as_deref()),
+        Command::Boards { bless } => boards::command(&project, bless),
+        Command::Interrupts => interrupts::command(&project),
+        Command::Harts => harts::command(&project),
+        Command::Freertos { bless } => freertos::command(&project, bless),
+        Command::Dist => windows::command(&project),
         Command::Bench { args } => bench::command(&project, &args),
     }
 }

@@ -1,9 +1,11 @@
 //! Whether what real threads were answered could have come from one operation after the other.
 //!
 //! The search for such an order is Wing and Gong's with Lowe's memory of states already tried, by `todc-utils`. What is told to
-//! it here is how an operation falls into parts that take effect one by one, each somewhere between the operation's invocation and its
-//! response (see "What one operation is" in the model's documentation), and which answers the model accepts.
+//! it here is which parts an operation has ([`pieces`]), and which answers the model accepts.
 
+mod pieces;
+
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -14,6 +16,8 @@ use cocancel_model::{
 use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action, History};
 use todc_utils::specifications::Specification;
+
+use pieces::{Detail, Piece, Sequence, sequences};
 
 /// One operation, as the thread that called it saw it.
 #[derive(Clone, Debug)]
@@ -51,36 +55,8 @@ pub const CALLS: usize = 24;
 /// As [`CALLS`].
 pub const THREADS: usize = 8;
 
-/// One part of an operation, in the order in which they come.
-#[derive(Clone, Copy, Debug)]
-enum Piece {
-    /// The operation keeps the call's slot while it runs.
-    Hold(CallId),
-    /// It lets go.
-    Drop,
-    /// The operation itself, whose answer is the recorded one.
-    Whole,
-    /// The cancel object that `CancelThread` looks for.
-    Get(ThreadId),
-    /// The request that a cancel makes.
-    Ask,
-    /// The rest of a cancel that had to wait.
-    Settle,
-    /// A call leaves its thread's stack.
-    Unlink(CallId),
-    /// The call that is finished ends, with the recorded answer.
-    End(CallId),
-    /// The tick's look at one call.
-    Look(CallId),
-    /// The server's side of a call fails because its thread ended.
-    Fail(CallId),
-    /// And the thread leaves it.
-    Leave(FrameId),
-    /// The client's side of a call ends because its thread ended.
-    GiveUp(CallId),
-    /// What is left of a thread goes.
-    Gone,
-}
+/// How many states the search sees before it gives up.
+pub const STATES: usize = 20_000;
 
 /// A piece with its place.
 #[derive(Clone, Debug)]
@@ -91,6 +67,8 @@ struct Placed {
     is_last: bool,
     piece: Piece,
     recorded: Rc<Recorded>,
+    /// How many more states the search may see.
+    left: Rc<Cell<usize>>,
 }
 
 /// How far a sequence of pieces has come.
@@ -117,21 +95,32 @@ impl Specification for Sequential {
     type Operation = Placed;
 
     fn init() -> Rc<State> {
-        let config = Config { shared_calls: CALLS, threads: THREADS, ..Config::default() };
-        Rc::new(State { model: Model::new(config), progress: BTreeMap::new() })
+        // home slots would make states differ in nothing but which slot a call has
+        let config = Config { shared_calls: usize::MAX, home_slots: false, threads: THREADS, ..Config::default() };
+        let mut model = Model::new(config);
+        // and so would thread slots that are taken in one order or another
+        for thread in 1..=THREADS as ThreadId {
+            model.run(thread, Op::Enable);
+            model.run(thread, Op::Disable);
+        }
+        Rc::new(State { model, progress: BTreeMap::new() })
     }
 
     fn apply(placed: &Placed, state: &Rc<State>) -> (bool, Rc<State>) {
         let mut progress = state.progress.get(&placed.sequence).cloned().unwrap_or_default();
-        if progress.next != placed.nth {
+        if placed.left.get() == 0 || progress.next != placed.nth {
             return (false, Rc::clone(state));
         }
         let mut next = State::clone(state);
         if !placed.takes_effect(&mut next.model, &mut progress) {
             return (false, Rc::clone(state));
         }
+        placed.left.set(placed.left.get() - 1);
         progress.next += 1;
         if placed.is_last {
+            if next.model.holds(placed.held()) {
+                next.model.run(Caller::Interrupt, Op::Release { reference: placed.held() });
+            }
             next.progress.remove(&placed.sequence);
         } else {
             next.progress.insert(placed.sequence, progress);
@@ -141,7 +130,7 @@ impl Specification for Sequential {
 }
 
 impl Placed {
-    /// The reference that the operation holds while it runs.
+    /// The reference that is held until the last piece of the sequence.
     fn held(&self) -> ReferenceId {
         ReferenceId::MAX - self.sequence as ReferenceId
     }
@@ -162,9 +151,6 @@ impl Placed {
             Piece::Hold(call) => {
                 model.run(Caller::Interrupt, Op::ObjectOf { call, reference: self.held() });
             }
-            Piece::Drop if model.holds(self.held()) => {
-                model.run(Caller::Interrupt, Op::Release { reference: self.held() });
-            }
             Piece::Drop => {}
             Piece::Whole => {
                 let is_known = uses(self.recorded.op).is_none_or(|reference| model.holds(reference));
@@ -176,13 +162,13 @@ impl Placed {
                 let get = Op::GetCancelObject { thread: of, iid: Iid::Unknown, reference: self.held() };
                 let got = model.run(thread, get).hresult;
                 progress.settled = got != S_OK;
-                return got == S_OK || got == hresult;
+                return if self.is_last { got == hresult } else { got == S_OK || got == hresult };
             }
             // it found no object, or the call is not there, or not on this stack
             Piece::Ask | Piece::Settle | Piece::End(_) if progress.settled => {}
             Piece::Ask if uses(self.request()).is_some_and(|reference| !model.holds(reference)) => return false,
             Piece::Ask => match model.start(thread, self.request()) {
-                Step::Waiting(_) => {}
+                Step::Waiting(_) => return !self.is_last,
                 Step::Done(reply) if reply.hresult == hresult => progress.settled = true,
                 // also one that does not wait may see the call complete before it returns
                 Step::Done(reply) => return reply.hresult == S_OK && hresult == RPC_E_CALL_COMPLETE,
@@ -248,80 +234,52 @@ fn uses(op: Op) -> Option<ReferenceId> {
     }
 }
 
-/// How closely operations are taken apart. What is rarely needed makes the search long, so it comes last; an order that is
-/// found with less is also one with more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Detail {
-    /// As the model has them, but for cancels.
-    Whole,
-    /// Into the steps that they take.
-    Steps,
-    /// And a look-up by thread may for a moment keep the slot of a call that is then not the one it answers.
-    Strays,
+/// What came of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The operations could have been performed one after the other, each between its invocation and its response.
+    Linearizable,
+    /// No order gives these answers.
+    Impossible,
+    /// The search would take too long.
+    Undecided,
 }
 
-/// The pieces of an operation, of which only those of one sequence are in order. `calls` are all that have a slot.
-fn sequences(recorded: &Recorded, calls: &[CallId], detail: Detail) -> Vec<Vec<Piece>> {
-    let held = |call, pieces: &[Piece]| [&[Piece::Hold(call)], pieces, &[Piece::Drop]].concat();
-    let mut all = match recorded.op {
-        Op::CancelThread { thread, .. } => vec![vec![Piece::Get(thread), Piece::Ask, Piece::Settle, Piece::Drop]],
-        Op::CancelObject { .. } => vec![vec![Piece::Ask, Piece::Settle]],
-        Op::CancelHandle { .. } if detail == Detail::Whole => vec![vec![Piece::Ask, Piece::Settle]],
-        Op::CancelHandle { call, .. } => vec![held(call, &[Piece::Ask, Piece::Settle])],
-        Op::ThreadExit if detail == Detail::Whole => vec![vec![Piece::Gone]],
-        Op::ThreadExit => {
-            let serving = &recorded.had.serving;
-            let served =
-                serving.iter().flat_map(|&(frame, call)| held(call, &[Piece::Fail(call), Piece::Leave(frame)]));
-            let own =
-                recorded.had.calls.iter().flat_map(|&call| held(call, &[Piece::Unlink(call), Piece::GiveUp(call)]));
-            vec![served.chain(own).chain([Piece::Gone]).collect()]
-        }
-        _ if detail == Detail::Whole => vec![vec![Piece::Whole]],
-        Op::Complete { call } | Op::Abandon { call, .. } | Op::Enter { call, .. } => vec![held(call, &[Piece::Whole])],
-        Op::Finish { call } if calls.contains(&call) => vec![held(call, &[Piece::Unlink(call), Piece::End(call)])],
-        Op::Tick => calls.iter().map(|&call| held(call, &[Piece::Look(call)])).collect(),
-        _ => vec![vec![Piece::Whole]],
-    };
-    if detail == Detail::Strays && matches!(recorded.op, Op::CancelThread { .. } | Op::GetCancelObject { .. }) {
-        all.extend(calls.iter().map(|&call| vec![Piece::Hold(call), Piece::Drop]));
+/// Searches for an order among no more than so many states, once for each [`Detail`].
+pub fn verdict(history: &[Recorded], states: usize) -> Verdict {
+    match search(history, Detail::Whole, states) {
+        Verdict::Linearizable => Verdict::Linearizable,
+        _ => search(history, Detail::Steps, states),
     }
-    all
 }
 
-/// Whether the operations could have been performed one after the other, each between its invocation and its response.
-pub fn is_linearizable(history: &[Recorded]) -> bool {
-    [Detail::Whole, Detail::Steps, Detail::Strays].into_iter().any(|detail| is_ordered(history, detail))
-}
-
-fn is_ordered(history: &[Recorded], detail: Detail) -> bool {
-    let begun = history.iter().filter(|recorded| recorded.hresult == S_OK);
-    let calls: Vec<CallId> = begun
-        .filter_map(|recorded| match recorded.op {
-            Op::Begin { call, .. } | Op::BeginAsync { call, .. } | Op::Serve { call } => Some(call),
-            _ => None,
-        })
-        .collect();
+fn search(history: &[Recorded], detail: Detail, states: usize) -> Verdict {
+    let left = Rc::new(Cell::new(states));
     let mut events = Vec::new();
-    let mut number = 0;
     let mut process = 0;
-    for recorded in history {
-        let shared = Rc::new(recorded.clone());
-        for pieces in sequences(recorded, &calls, detail) {
-            number += 1;
-            for (nth, &piece) in pieces.iter().enumerate() {
-                let is_last = nth + 1 == pieces.len();
-                let placed = Placed { sequence: number, nth, is_last, piece, recorded: Rc::clone(&shared) };
-                events.push((recorded.invoked, process, Action::Call(placed.clone())));
-                events.push((recorded.responded, process, Action::Response(placed)));
-                process += 1;
-            }
+    for (sequence, Sequence { recorded, pieces, invoked, responded }) in
+        sequences(history, detail).into_iter().enumerate()
+    {
+        let recorded = Rc::new(recorded.clone());
+        for (nth, &piece) in pieces.iter().enumerate() {
+            let is_last = nth + 1 == pieces.len();
+            let (recorded, left) = (Rc::clone(&recorded), Rc::clone(&left));
+            let placed = Placed { sequence, nth, is_last, piece, recorded, left };
+            events.push((invoked, process, Action::Call(placed.clone())));
+            events.push((responded, process, Action::Response(placed)));
+            process += 1;
         }
     }
     // stable, so that pieces stay in their order
     events.sort_by_key(|(at, ..)| *at);
     let actions: Vec<_> = events.into_iter().map(|(_, process, action)| (process, action)).collect();
-    actions.is_empty() || WGLChecker::<Sequential>::is_linearizable(History::from_actions(actions))
+    if actions.is_empty() || WGLChecker::<Sequential>::is_linearizable(History::from_actions(actions)) {
+        Verdict::Linearizable
+    } else if left.get() == 0 {
+        Verdict::Undecided
+    } else {
+        Verdict::Impossible
+    }
 }
 
 /// The history as a table, for whoever has to find out what went wrong.

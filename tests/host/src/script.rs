@@ -44,12 +44,11 @@ pub struct Script<S: 'static> {
     asynchronous: Vec<CallId>,
     /// Calls that were on no stack when they were finished.
     finished: Vec<CallId>,
-    served: Vec<CallId>,
     /// Calls without a slot.
     markers: Vec<CallId>,
     /// Names of handles that nobody was given.
     forged: Vec<CallId>,
-    frames: Vec<(ThreadId, FrameId, CallId)>,
+    frames: Vec<(ThreadId, FrameId)>,
     /// Standard contexts that were switched out while this frame was the innermost.
     contexts: Vec<(FrameId, Object)>,
     /// Threads whose context is not the innermost served call's.
@@ -65,7 +64,6 @@ impl<S: Storage + 'static> Script<S> {
             out: Vec::new(),
             asynchronous: Vec::new(),
             finished: Vec::new(),
-            served: Vec::new(),
             markers: Vec::new(),
             forged: Vec::new(),
             frames: Vec::new(),
@@ -154,14 +152,12 @@ impl<S: Storage + 'static> Script<S> {
         }
     }
 
-    /// A call that is somebody else's, or over, or was never begun. Not one without a client, nor an asynchronous one that is
-    /// finished: there the library's code is another (see the ignored tests of against_the_model.rs).
+    /// A call that is somebody else's, or over, or was never begun. Not a marker, which only its client finishes, and once.
     fn finish_anything(&mut self, thread: ThreadId, which: usize) {
         let Some(call) = self.some_call(which) else { return };
         let is_out = |out: &Out| out.call == call && (out.thread == thread || out.is_unset);
         let is_client = self.asynchronous.contains(&call) || self.out.iter().any(is_out);
-        let is_known = self.markers.contains(&call) || self.served.contains(&call) || self.finished.contains(&call);
-        if !is_client && !is_known {
+        if !is_client && !self.markers.contains(&call) {
             self.play(thread, Op::Finish { call });
         }
     }
@@ -171,9 +167,9 @@ impl<S: Storage + 'static> Script<S> {
         match (what, some_call) {
             (20, _) => {
                 let call = self.name();
-                let list =
-                    if self.play(thread, Op::Serve { call }) == S_OK { &mut self.served } else { &mut self.markers };
-                list.push(call);
+                if self.play(thread, Op::Serve { call }) != S_OK {
+                    self.markers.push(call);
+                }
             }
             (21..=24, Some(call)) if thread != 0 => {
                 let frame = self.name();
@@ -181,7 +177,7 @@ impl<S: Storage + 'static> Script<S> {
                     return;
                 }
                 if self.both.runtime().port().is_attached() {
-                    self.frames.push((thread, frame, call));
+                    self.frames.push((thread, frame));
                 } else {
                     // a thread that got no slot has to leave what it entered: its exit would not find it
                     self.play(thread, Op::Leave { frame });
@@ -189,7 +185,7 @@ impl<S: Storage + 'static> Script<S> {
             }
             (25 | 26, _) if thread != 0 => {
                 if let Some(frame) = self.innermost(thread) {
-                    self.frames.retain(|(_, other, _)| *other != frame);
+                    self.frames.retain(|(_, other)| *other != frame);
                     self.play(thread, Op::Leave { frame });
                 }
             }
@@ -254,7 +250,7 @@ impl<S: Storage + 'static> Script<S> {
 
     fn gone(&mut self, thread: ThreadId) {
         self.out.retain(|out| out.thread != thread);
-        self.frames.retain(|(owner, ..)| *owner != thread);
+        self.frames.retain(|(owner, _)| *owner != thread);
         self.switched.retain(|switched| *switched != thread);
     }
 
@@ -273,14 +269,8 @@ impl<S: Storage + 'static> Script<S> {
         }
     }
 
-    /// The thread's innermost frame, and the call it serves there.
-    fn serving(&self, thread: ThreadId) -> Option<(FrameId, CallId)> {
-        let frame = self.frames.iter().rfind(|(owner, ..)| *owner == thread);
-        frame.map(|(_, frame, call)| (*frame, *call))
-    }
-
     fn innermost(&self, thread: ThreadId) -> Option<FrameId> {
-        self.serving(thread).map(|(frame, _)| frame)
+        self.frames.iter().rfind(|(owner, _)| *owner == thread).map(|(_, frame)| *frame)
     }
 
     fn some_call(&self, which: usize) -> Option<CallId> {

@@ -1,6 +1,6 @@
 //! The checker of histories accepts what can have happened and refuses what cannot.
 
-use cocancel_host_tests::history::{Had, Recorded, is_linearizable, table};
+use cocancel_host_tests::history::{Had, Recorded, STATES, Verdict, table, verdict};
 use cocancel_model::hresult::*;
 use cocancel_model::{CallId, Iid, Op, Owner, ThreadId};
 
@@ -37,13 +37,13 @@ fn history(rest: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
 #[track_caller]
 fn accepted(rest: impl IntoIterator<Item = Recorded>) {
     let history = history(rest);
-    assert!(is_linearizable(&history), "{}", table(&history));
+    assert_eq!(verdict(&history, STATES), Verdict::Linearizable, "{}", table(&history));
 }
 
 #[track_caller]
 fn refused(rest: impl IntoIterator<Item = Recorded>) {
     let history = history(rest);
-    assert!(!is_linearizable(&history), "{}", table(&history));
+    assert_eq!(verdict(&history, STATES), Verdict::Impossible, "{}", table(&history));
 }
 
 #[test]
@@ -207,5 +207,30 @@ fn a_slot_is_kept_by_who_is_still_at_it() {
     // the server's thread may not have let go yet, or has
     accepted(ended(30).into_iter().chain([release.clone(), object(S_OK)]));
     accepted(ended(30).into_iter().chain([release.clone(), object(E_INVALIDARG)]));
-    refused(ended(15).into_iter().chain([release, object(S_OK)]));
+    refused(ended(15).into_iter().chain([release.clone(), object(S_OK)]));
+    // so may who took the call for another; and who came meanwhile may keep it on
+    let other = Op::GetCancelObject { thread: SERVER, iid: Iid::Unknown, reference: 3 };
+    for (op, hresult) in [(Op::Tick, S_OK), (other, E_NOINTERFACE)] {
+        let strayed = |until| [release.clone(), did(4, op, hresult, (12, until)), object(S_OK)];
+        accepted(ended(15).into_iter().chain(strayed(30)));
+        refused(ended(15).into_iter().chain(strayed(22)));
+        let followed = did(5, COMPLETE, E_UNEXPECTED, (22, 25));
+        accepted(ended(15).into_iter().chain(strayed(23)).chain([followed.clone()]));
+        refused(ended(15).into_iter().chain(strayed(21)).chain([followed]));
+    }
+    // once it was gone it does not come back
+    let gone = did(4, COMPLETE, E_INVALIDARG, (21, 22));
+    refused(ended(30).into_iter().chain([release, gone, object(S_OK)]));
+}
+
+#[test]
+fn a_search_that_was_given_up_decides_nothing() {
+    let race = |watchdog| history([did(SERVER, NOW, S_OK, (10, 20)), did(WATCHDOG, NOW, watchdog, (11, 19))]);
+    for (watchdog, expected) in [(RPC_E_CALL_CANCELED, Verdict::Linearizable), (S_OK, Verdict::Impossible)] {
+        let verdicts: Vec<_> = (0..100).map(|states| verdict(&race(watchdog), states)).collect();
+        let enough = verdicts.iter().position(|verdict| *verdict == expected).expect("decided in the end");
+        assert!(enough > 1);
+        assert!(verdicts[..enough].iter().all(|verdict| *verdict == Verdict::Undecided));
+        assert!(verdicts[enough..].iter().all(|verdict| *verdict == expected));
+    }
 }

@@ -2,13 +2,13 @@
 
 pub mod harness;
 mod lints;
-mod sanitizers;
+pub mod sanitizers;
 
 use anyhow::Result;
 
 use crate::project::Project;
 use crate::report::Step;
-use crate::{c, check, demo, header, mutate, no_panic, spin};
+use crate::{boards, c, check, demo, freertos, harts, header, interrupts, mutate, no_panic, spin, windows};
 
 /// All steps: what is quick and what most often fails comes first.
 pub fn steps(project: &Project) -> Result<Vec<Step>> {
@@ -27,6 +27,11 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     ];
     steps.extend(spin::steps(project)?);
     steps.extend(c::steps());
+    steps.extend(boards::steps());
+    steps.extend(freertos::steps());
+    steps.extend(interrupts::steps());
+    steps.extend(harts::steps());
+    steps.extend(windows::steps());
     steps.extend([
         Step::new("no panic", no_panic::step),
         Step::new("rpc demo", demo::step),
