@@ -215,14 +215,14 @@ int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 /*
  Bytes of a runtime without its tables.
  */
-#define COCANCEL_RUNTIME_SIZE 128
+#define COCANCEL_RUNTIME_SIZE 80
 #endif
 
 #if (defined(COCANCEL_BARE) && !defined(COCANCEL_WITH_COM))
 /*
  Bytes of a runtime without its tables.
  */
-#define COCANCEL_RUNTIME_SIZE 112
+#define COCANCEL_RUNTIME_SIZE 56
 #endif
 
 /*
@@ -429,7 +429,8 @@ typedef struct cocancel_port {
    */
   uint32_t (*thread_id)(void *user);
   /*
-   Milliseconds, monotonic, wrapping at 2^32.
+   Milliseconds, monotonic, wrapping at 2^32. A clock that jumps by more than one at a time (Windows' GetTickCount does) makes deadlines
+   early by as much.
    */
   uint32_t (*tick)(void *user);
   /*
@@ -657,7 +658,8 @@ size_t cocancel_storage_size(size_t calls,
 
  `abi_version` is COCANCEL_ABI_VERSION. `storage` is aligned to COCANCEL_STORAGE_ALIGN, at least COCANCEL_STORAGE_SIZE(calls, threads)
  bytes, zeroed before the first time (static storage is), and the library's until cocancel_deinit gives it back. `calls` is how many calls
- can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is copied.
+ can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is not copied: it stays as
+ it is until cocancel_deinit.
 
  Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port without thread_id or tick, with `waiter` but
  without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or

@@ -15,7 +15,7 @@ static uint32_t tick(void *user) {
 
 static void full_calls(void) {
     static COCANCEL_STORAGE(storage, 1, 1);
-    cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick};
+    static const cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick};
     struct custom custom = custom_object(S_OK);
     cocancel_runtime *small;
     cocancel_call calls[3], async = 0;
@@ -64,7 +64,7 @@ static void *one_too_many(void *argument) {
 
 static void full_threads(void) {
     static COCANCEL_STORAGE(storage, 4, 1);
-    cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick};
+    static const cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick};
     cocancel_runtime *small;
     struct second second = {NULL, (uint32_t)gettid()};
     cocancel_call call;
@@ -84,7 +84,7 @@ static void full_threads(void) {
 
 static void set_up(void) {
     static COCANCEL_STORAGE(storage, 2, 2);
-    cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick}, incomplete = {.size = sizeof port, .tick = tick};
+    static const cocancel_port port = {.size = sizeof port, .thread_id = thread_id, .tick = tick}, incomplete = {.size = sizeof port, .tick = tick};
     cocancel_runtime *unused = (cocancel_runtime *)(void *)storage, *small = NULL;
     cocancel_call call = 1;
     size_t count = 0;

@@ -31,12 +31,12 @@ static uint32_t in_interrupt(void *user) {
 /* A runtime on that port, as the default one; nothing on it can wait. */
 static cocancel_runtime *set_up(void) {
     static COCANCEL_STORAGE(storage, 4, 1); /* one thread: the next one gets its slot */
-    cocancel_port port = {.size = sizeof port,
-                          .thread_id = thread_id,
-                          .tick = tick,
-                          .local = local,
-                          .set_local = set_local,
-                          .in_interrupt = in_interrupt};
+    static const cocancel_port port = {.size = sizeof port,
+                                       .thread_id = thread_id,
+                                       .tick = tick,
+                                       .local = local,
+                                       .set_local = set_local,
+                                       .in_interrupt = in_interrupt};
     cocancel_runtime *runtime = NULL;
     current_thread = 7;
     clock_ms = 0;

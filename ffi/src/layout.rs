@@ -46,10 +46,10 @@ pub const COCANCEL_INDEX_SIZE: usize = 8;
 pub const COCANCEL_RUNTIME_SIZE: usize = 384;
 /// Bytes of a runtime without its tables.
 #[cfg(all(target_os = "none", feature = "com"))]
-pub const COCANCEL_RUNTIME_SIZE: usize = 128;
+pub const COCANCEL_RUNTIME_SIZE: usize = 80;
 /// Bytes of a runtime without its tables.
 #[cfg(all(target_os = "none", not(feature = "com")))]
-pub const COCANCEL_RUNTIME_SIZE: usize = 112;
+pub const COCANCEL_RUNTIME_SIZE: usize = 56;
 
 /// With more threads than this the storage has an index; with fewer, look-ups scan the threads.
 pub const COCANCEL_INDEXED_ABOVE: usize = 16;

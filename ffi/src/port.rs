@@ -115,8 +115,8 @@ pub struct cocancel_port {
     pub hooks: cocancel_hooks,
 }
 
-/// A copy of the host's port.
-pub(crate) struct HostPort(pub(crate) cocancel_port);
+/// The host's port, where the host has it: in flash, on a board.
+pub(crate) struct HostPort(pub(crate) &'static cocancel_port);
 
 // SAFETY: the pointers are the host's, which promises with cocancel_init that its functions may be called from every thread
 unsafe impl Sync for HostPort {}

@@ -25,7 +25,8 @@ pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
 ///
 /// `abi_version` is COCANCEL_ABI_VERSION. `storage` is aligned to COCANCEL_STORAGE_ALIGN, at least COCANCEL_STORAGE_SIZE(calls, threads)
 /// bytes, zeroed before the first time (static storage is), and the library's until cocancel_deinit gives it back. `calls` is how many calls
-/// can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is copied.
+/// can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is not copied: it stays as
+/// it is until cocancel_deinit.
 ///
 /// Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port without thread_id or tick, with `waiter` but
 /// without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
@@ -57,8 +58,8 @@ pub unsafe extern "C" fn cocancel_init(
     if storage.is_null() || storage.addr() % COCANCEL_STORAGE_ALIGN != 0 || port.is_null() || !port.is_aligned() {
         return Hresult::E_INVALIDARG;
     }
-    // SAFETY: the caller's: readable, and not NULL
-    let port = unsafe { *port };
+    // SAFETY: the caller's: not NULL, and there until `deinit`
+    let port: &'static cocancel_port = unsafe { &*port };
     let whole = port.size == size_of::<cocancel_port>()
         && port.thread_id.is_some()
         && port.tick.is_some()

@@ -149,9 +149,10 @@ const cocancel_port cocancel_freertos_port = {
 };
 
 int32_t cocancel_freertos_init(void *storage, size_t size, size_t calls, size_t threads, const cocancel_hooks *hooks) {
-    cocancel_port port = cocancel_freertos_port;
+    static cocancel_port port; /* the library keeps a pointer to it */
     cocancel_runtime *runtime;
     int32_t answer;
+    port = cocancel_freertos_port;
     if (hooks != NULL) port.hooks = *hooks;
     answer = cocancel_init(COCANCEL_ABI_VERSION, storage, size, calls, threads, &port, &runtime);
     return answer == COCANCEL_S_OK ? cocancel_set_default(runtime) : answer;

@@ -10,7 +10,8 @@ static COCANCEL_STORAGE(storage, 2, 1);
 enum { COARSE = 8192 };
 
 static void start(uint32_t clock) {
-    cocancel_port functions = hand_polling(&port);
+    static cocancel_port functions; /* the library keeps a pointer to it */
+    functions = hand_polling(&port);
     hand_set_clock(&port, clock);
     CHECK(cocancel_init(COCANCEL_ABI_VERSION, storage, sizeof storage, 2, 1, &functions, &runtime), COCANCEL_S_OK);
     CHECK(cocancel_enable(runtime), COCANCEL_S_OK);

@@ -97,7 +97,7 @@ static inline void check_nothing_left(void) {
 }
 
 static inline void set_up_calls(void) {
-    cocancel_port functions;
+    static cocancel_port functions; /* the library keeps a pointer to it */
     hand_set_up(&port, 0xFFFFF000u); /* so that the clock wraps on the way */
     functions = hand_blocking(&port);
     CHECK(cocancel_init(COCANCEL_ABI_VERSION, storage, sizeof storage, 4, 8, &functions, &runtime), COCANCEL_S_OK);

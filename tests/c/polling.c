@@ -182,7 +182,8 @@ static void canceller(void) {
 
 /* The same hooks on the built-in default runtime, for an asynchronous call. */
 static void default_runtime(void) {
-    cocancel_port functions = hand_polling(&port);
+    static cocancel_port functions; /* the library keeps a pointer to it */
+    functions = hand_polling(&port);
     cocancel_call_options options = {0};
     cocancel_call call = 0;
     options.context = a;
@@ -207,7 +208,7 @@ static void default_runtime(void) {
 }
 
 int main(void) {
-    cocancel_port functions;
+    static cocancel_port functions; /* the library keeps a pointer to it */
     hand_set_up(&port, 77);
     functions = hand_polling(&port);
     CHECK(cocancel_init(COCANCEL_ABI_VERSION, storage, sizeof storage, 4, 2, &functions, &runtime), COCANCEL_S_OK);

@@ -19,13 +19,13 @@ static void set_up(void) {
     storage[1] = second;
     storage[2] = third;
     for (n = 0; n < RUNTIMES; n++) {
-        cocancel_port functions;
+        static cocancel_port functions[RUNTIMES]; /* the library keeps pointers to them */
         hand_set_up(&ports[n], (uint32_t)n * 1000);
-        functions = n == 1 ? hand_polling(&ports[n]) : hand_blocking(&ports[n]);
-        memset(&functions.hooks, 0, sizeof functions.hooks); /* nothing is written down */
-        functions.hooks.user = &ports[n];
+        functions[n] = n == 1 ? hand_polling(&ports[n]) : hand_blocking(&ports[n]);
+        memset(&functions[n].hooks, 0, sizeof functions[n].hooks); /* nothing is written down */
+        functions[n].hooks.user = &ports[n];
         CHECK_TRUE(sizes[n] == cocancel_storage_size(calls[n], threads[n]));
-        CHECK(cocancel_init(COCANCEL_ABI_VERSION, storage[n], sizes[n], calls[n], threads[n], &functions, &runtimes[n]), COCANCEL_S_OK);
+        CHECK(cocancel_init(COCANCEL_ABI_VERSION, storage[n], sizes[n], calls[n], threads[n], &functions[n], &runtimes[n]), COCANCEL_S_OK);
     }
 }
 

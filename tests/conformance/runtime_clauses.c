@@ -34,7 +34,8 @@ static void cancel_requested(void *user, cocancel_call call, void *context, uint
 }
 
 static void set_up(void) {
-    cocancel_port port = under_test->port;
+    static cocancel_port port; /* the library keeps a pointer to it */
+    port = under_test->port;
     port.hooks.retire = retire;
     port.hooks.orphaned = orphaned;
     port.hooks.cancel_requested = cancel_requested;

@@ -84,7 +84,7 @@ static void wake(void *user, const cocancel_wait_point *point) {
 }
 
 __attribute__((constructor)) static void set_up(void) {
-    cocancel_port port = {0};
+    static cocancel_port port;
     slot = TlsAlloc();
     InitializeCriticalSection(&lock);
     if (pthread_key_create(&end, thread_detach) != 0) abort();

@@ -53,7 +53,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         if let Some(dead) = self.find_thread(id) {
             // ids are unique among living threads: whoever had it is gone without an exit
-            self.exit_thread(dead, id);
+            self.drop_all(dead);
+            self.free_thread(dead, id);
         }
         let threads = self.storage.threads();
         // Relaxed: a hint
@@ -124,14 +125,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// Hosts call it when a thread ends (the POSIX port does by itself). Waits for nobody. Not from interrupt handlers.
     pub fn thread_exit(&self) {
-        if let Some(thread) = self.current() {
+        // one that was killed while it attached, or in here, has no word of its own yet or any more; by its id it is found
+        let by_id = || Some(self.port.thread_id()).filter(|id| *id != 0).and_then(|id| self.find_thread(id));
+        if let Some(thread) = self.current().or_else(by_id) {
             let id = thread.1.id();
-            self.exit_thread(thread, id);
+            self.drop_all(thread);
+            // before the slot is another thread's: one that is killed in between must not end that thread
             self.port.set_local(0);
+            self.free_thread(thread, id);
         }
     }
 
-    fn exit_thread(&self, (index, thread): Thread<'_>, id: u32) {
+    fn drop_all(&self, (index, thread): Thread<'_>) {
         thread.set_enabled(0);
         while let Some(call) = thread.serving().slot() {
             let Some(slot) = self.slot(call) else { break };
@@ -151,6 +156,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
+    }
+
+    fn free_thread(&self, (index, thread): Thread<'_>, id: u32) {
         if !self.storage.index().is_empty() {
             self.index().remove(id, index);
         }

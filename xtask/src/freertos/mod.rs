@@ -123,7 +123,11 @@ impl Firmware {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            names.extend(name.strip_suffix(".elf").filter(|n| n.starts_with("conformance")).map(str::to_owned));
+            names.extend(
+                name.strip_suffix(".elf")
+                    .filter(|n| n.starts_with("conformance") || *n == "deletion")
+                    .map(str::to_owned),
+            );
         }
         names.sort();
         Ok(names)

@@ -4,10 +4,11 @@ mod mutation;
 mod tree;
 
 use std::collections::HashMap;
+use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::exec::Cmd;
 use crate::log::Log;
@@ -100,10 +101,10 @@ fn green<'a>(project: &Project, log: &mut Log, copy: &Copy, mutations: &'a [Muta
         if times.contains_key(&key) {
             continue;
         }
-        let compile = test(project, copy, mutation.run).arg("--no-run");
-        log.check(&compile)?;
+        let cmd = test(project, copy, mutation)?;
+        log.check(&cmd.clone().arg("--no-run"))?;
         let start = Instant::now();
-        let done = log.run(&test(project, copy, mutation.run).arg(&mutation.test))?;
+        let done = log.run(&cmd.arg(&mutation.test))?;
         let counts = harness::count(&done.output);
         ensure!(
             done.success() && counts.passed > 0,
@@ -125,10 +126,9 @@ fn try_one(project: &Project, log: &mut Log, copy: &Copy, mutation: &Mutation, u
         Err(error) => return Ok(Verdict::Broken(error.to_string())),
     };
     // Compiled by itself first: what does not compile fails too, but shows nothing.
-    let compile = test(project, copy, mutation.run).arg("--no-run");
-    let verdict = if log.run(&compile)?.success() {
-        let cmd = test(project, copy, mutation.run).arg(&mutation.test);
-        match log.run_within(&cmd, hang(usual))?.status {
+    let cmd = test(project, copy, mutation)?;
+    let verdict = if log.run(&cmd.clone().arg("--no-run"))?.success() {
+        match log.run_within(&cmd.arg(&mutation.test), hang(usual))?.status {
             None => Verdict::Hung,
             Some(status) if status.success() => Verdict::Survived,
             Some(_) => Verdict::Red,
@@ -140,19 +140,32 @@ fn try_one(project: &Project, log: &mut Log, copy: &Copy, mutation: &Mutation, u
     Ok(verdict)
 }
 
-/// A run of that kind of tests in the copy.
-fn test(project: &Project, copy: &Copy, target: Target) -> Cmd {
+/// A run, in the copy, of the test binary that has the mutation's test; no other is compiled.
+fn test(project: &Project, copy: &Copy, mutation: &Mutation) -> Result<Cmd> {
+    let target = mutation.run;
     let (folder, args): (_, &[_]) = match target {
         Target::Loom => ("loom", &["-p", "cocancel-loom-tests", "--release"]),
         Target::Host => ("host", &["-p", "cocancel-host-tests", "--release"]),
-        Target::Core => ("core", &["-p", "cocancel", "--all-features"]),
+        Target::Core => ("core", &["-p", "cocancel", "--all-features", "--lib"]),
     };
-    let cmd =
-        project.cargo(["test", "--tests", "--target-dir"]).arg(copy.folder.join(folder)).args(args).dir(&copy.root);
-    match target {
+    let mut cmd = project.cargo(["test", "--target-dir"]).arg(copy.folder.join(folder)).args(args).dir(&copy.root);
+    if target != Target::Core {
+        let tests = copy.root.join("tests").join(folder).join("tests");
+        let mut binaries = 0;
+        for entry in fs::read_dir(&tests).with_context(|| tests.display().to_string())? {
+            let path = entry?.path();
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            if is_rust && fs::read_to_string(&path)?.contains(&format!("fn {}", mutation.test)) {
+                binaries += 1;
+                cmd = cmd.arg("--test").arg(path.file_stem().unwrap_or_default());
+            }
+        }
+        ensure!(binaries > 0, "no file of {} has the test {}", tests.display(), mutation.test);
+    }
+    Ok(match target {
         Target::Loom => cmd.env("RUSTFLAGS", "--cfg loom"),
         Target::Host | Target::Core => cmd,
-    }
+    })
 }
 
 /// When a test that usually takes `usual` counts as hanging, which is red as well.
