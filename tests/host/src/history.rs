@@ -96,7 +96,7 @@ impl Specification for Sequential {
 
     fn init() -> Rc<State> {
         // home slots would make states differ in nothing but which slot a call has
-        let config = Config { shared_calls: usize::MAX, home_slots: false, threads: THREADS, ..Config::default() };
+        let config = Config { shared_calls: usize::MAX, home_slots: false, threads: 2 * THREADS, ..Config::default() };
         let mut model = Model::new(config);
         // and so would thread slots that are taken in one order or another
         for thread in 1..=THREADS as ThreadId {
