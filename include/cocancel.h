@@ -36,9 +36,7 @@
 #define COCANCEL_STORAGE_SIZE(calls, threads) \
     (COCANCEL_RUNTIME_SIZE + (size_t)(calls) * COCANCEL_CALL_SIZE + (size_t)(threads) * COCANCEL_THREAD_SIZE + \
      ((threads) > COCANCEL_INDEXED_ABOVE ? (size_t)(threads) * COCANCEL_INDEX_SIZE : 0))
-#if defined(__cplusplus)
-#define COCANCEL_ALIGNED alignas(COCANCEL_STORAGE_ALIGN)
-#elif defined(_MSC_VER)
+#if defined(_MSC_VER)
 #define COCANCEL_ALIGNED __declspec(align(64))
 #else
 #define COCANCEL_ALIGNED __attribute__((aligned(COCANCEL_STORAGE_ALIGN)))
@@ -346,7 +344,7 @@ typedef struct cocancel_call_options {
   void *host;
   /*
    A wake context: whoever has something new for the polling client passes it to the wake hook. Must stay valid until the retire hook
-   got it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
+   got it. A call that took no slot never uses it: it stays the host's, and no hook gets it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
    */
   void *context;
   /*
@@ -379,7 +377,8 @@ typedef struct cocancel_hooks {
   void (*retire)(void *user, void *context);
   /*
    Somebody asked to cancel the call while its server still owes the reply: tell the server. Once for a call. `remaining_ms` is what is left
-   to the server (COCANCEL_INFINITE: any time).
+   to the server (COCANCEL_INFINITE: any time). `context` is the one of cocancel_begin; where that brought none, the port's own `waiter` if the
+   client blocks.
    */
   void (*cancel_requested)(void *user, cocancel_call call, void *context, uint32_t remaining_ms);
   /*

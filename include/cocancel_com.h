@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* windows.h has come before, and without COM (WIN32_LEAN_AND_MEAN): some of what follows is there already, the rest comes with this. */
+#if defined(_WIN32) && (defined(_WINDEF_) || defined(_MINWINDEF_)) && !defined(__IUnknown_INTERFACE_DEFINED__)
+#include <objidl.h>
+#endif
 #if !defined(COCANCEL_HOST_COM) && defined(__IUnknown_INTERFACE_DEFINED__)
 #define COCANCEL_HOST_COM
 #endif

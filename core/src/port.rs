@@ -81,7 +81,8 @@ pub unsafe trait Port: Sync {
     }
 
     /// Somebody asked to cancel the call while its server's side still owes the reply: tell the server. Once for a call.
-    /// `remaining` is the time left to the server in milliseconds, `None` for any time. `context` is the one of `begin`.
+    /// `remaining` is the time left to the server in milliseconds, `None` for any time. `context` is the one of `begin`; where
+    /// that brought none, that of [`waiter`](Self::waiter) if the client blocks.
     fn cancel_requested(&self, call: CallHandle, context: *mut (), remaining: Option<u32>) {
         let _ = (call, context, remaining);
     }

@@ -3,7 +3,7 @@
 //! | bits | name | meaning |
 //! |---|---|---|
 //! | 0 to 6 | pins | who keeps the slot: its client, its server's side, a custom registration, all COM references together, and each one who works on it just now |
-//! | 7 | sooner | flips whenever a sooner deadline shows, so that a client that is about to sleep on this word does not |
+//! | 7 | sooner | a sooner deadline has shown since the client announced itself, so that one about to sleep on this word does not |
 //! | 8 to 10 | phase | see the diagram |
 //! | 11 | client waits | the client sleeps, or relies on its wake context: whoever changes what it waits for wakes it |
 //! | 12 | canceller waits | the same for the one canceller that waits for the server |
@@ -77,7 +77,7 @@ const GENERATION: u32 = u32::MAX << GENERATION_SHIFT;
 
 /// How many bits of a slot's generation there are.
 pub(crate) const GENERATION_BITS: u32 = 32 - GENERATION_SHIFT;
-/// A pin past this number is refused. Pins that must succeed (none do today) would use the rest.
+/// A pin past this number is refused. Those that cannot well fail use the rest.
 pub(crate) const MAX_PINS: u32 = 122;
 
 /// Who has to be woken after a transition, and what it did.
@@ -302,6 +302,18 @@ impl State {
         Ok(State(self.0 + 1))
     }
 
+    /// (8) The same out of the reserve, for a caller that has no way to be refused.
+    #[inline]
+    pub(crate) const fn pin_reserved(self) -> Result<Self, Refused> {
+        if !self.is_published() {
+            return Err(Refused::Stale);
+        }
+        if self.pins() == PINS {
+            return Err(Refused::Saturated);
+        }
+        Ok(State(self.0 + 1))
+    }
+
     /// (9) Somebody lets go; whoever is last leaves the slot vacant.
     #[inline]
     pub(crate) const fn unpin(self) -> Self {
@@ -385,7 +397,7 @@ impl State {
                     tell_server: !self.has(REQUESTED) && self.has(SERVER),
                 };
                 // the client's bit stays: should this canceller die before it has woken it, the server's reply still will
-                let next = if sooner { State(self.0 ^ SOONER) } else { self };
+                let next = if sooner { self.set(SOONER) } else { self };
                 Ok((next.set(REQUESTED), wakes))
             }
             Phase::Vacant | Phase::Claimed => Err(Refused::Stale),
@@ -397,7 +409,7 @@ impl State {
     #[inline]
     pub(crate) const fn client_waits(self) -> Result<Self, Refused> {
         match self.phase() {
-            Phase::Pending => Ok(self.set(CLIENT_WAITS)),
+            Phase::Pending => Ok(self.clear(SOONER).set(CLIENT_WAITS)),
             phase => Err(Refused::Phase(phase)),
         }
     }

@@ -96,9 +96,13 @@ pub struct Borrowed<'a> {
 }
 
 impl<'a> Borrowed<'a> {
-    /// Uses these tables; `None` if their sizes are not valid (see [`is_valid_capacity`]).
+    /// Uses these tables, which are nobody else's; `None` if their sizes are not valid (see [`is_valid_capacity`]).
     #[must_use]
-    pub const fn new(calls: &'a [CallSlot], threads: &'a [ThreadSlot], index: &'a [IndexCell]) -> Option<Self> {
+    pub const fn new(
+        calls: &'a mut [CallSlot],
+        threads: &'a mut [ThreadSlot],
+        index: &'a mut [IndexCell],
+    ) -> Option<Self> {
         if is_valid_capacity(calls.len(), threads.len(), index.len()) {
             Some(Self { calls, threads, index })
         } else {

@@ -14,7 +14,7 @@ pub struct cocancel_call_options {
     /// The host's record of the call, handed to whichever side comes to own it. Never looked into.
     pub host: *mut c_void,
     /// A wake context: whoever has something new for the polling client passes it to the wake hook. Must stay valid until the retire hook
-    /// got it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
+    /// got it. A call that took no slot never uses it: it stays the host's, and no hook gets it. On Windows, on the built-in default runtime without a wake hook, it is the HANDLE of an event, which is set.
     pub context: *mut c_void,
     /// The call's own timeout in milliseconds; 0 and COCANCEL_INFINITE: none.
     pub timeout_ms: u32,

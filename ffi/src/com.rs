@@ -159,10 +159,13 @@ pub extern "system" fn CoDisableCallCancellation(pReserved: LPVOID) -> ComResult
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn CoGetCallContext(riid: REFIID, ppInterface: *mut LPVOID) -> ComResult {
     // SAFETY: the caller's
-    let iid = attempt!(unsafe { read(riid) });
+    let mut place = unsafe { out(ppInterface) };
+    if let Ok(out) = &mut place {
+        **out = null_mut();
+    }
     // SAFETY: the caller's
-    let Ok(out) = (unsafe { out(ppInterface) }) else { return Hresult::E_POINTER };
-    *out = null_mut();
+    let iid = attempt!(unsafe { read(riid) });
+    let Ok(out) = place else { return Hresult::E_POINTER };
     on!(Target::default_runtime(), |runtime| put(runtime.co_get_call_context(iid), out))
 }
 

@@ -42,7 +42,8 @@ pub struct cocancel_hooks {
     /// come here, too, once for each call in whose wait one was used: a port whose threads own theirs ignores those.
     pub retire: Option<unsafe extern "C" fn(user: *mut c_void, context: *mut c_void)>,
     /// Somebody asked to cancel the call while its server still owes the reply: tell the server. Once for a call. `remaining_ms` is what is left
-    /// to the server (COCANCEL_INFINITE: any time).
+    /// to the server (COCANCEL_INFINITE: any time). `context` is the one of cocancel_begin; where that brought none, the port's own `waiter` if the
+    /// client blocks.
     pub cancel_requested:
         Option<unsafe extern "C" fn(user: *mut c_void, call: cocancel_call, context: *mut c_void, remaining_ms: u32)>,
     /// A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it. NULL if the call had none.

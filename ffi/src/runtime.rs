@@ -80,11 +80,11 @@ pub unsafe extern "C" fn cocancel_init(
     // SAFETY: the storage behind the runtime is ours from here on; all zero is an empty table
     unsafe { storage.byte_add(layout.calls).cast::<u8>().write_bytes(0, layout.size - layout.calls) };
     // SAFETY: within the storage, aligned (as `layout` asserts), zeroed, ours until `deinit`
-    let calls = unsafe { slice::from_raw_parts(storage.byte_add(layout.calls).cast::<CallSlot>(), calls) };
+    let calls = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.calls).cast::<CallSlot>(), calls) };
     // SAFETY: as above
-    let threads = unsafe { slice::from_raw_parts(storage.byte_add(layout.threads).cast::<ThreadSlot>(), threads) };
+    let threads = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.threads).cast::<ThreadSlot>(), threads) };
     // SAFETY: as above
-    let cells = unsafe { slice::from_raw_parts(storage.byte_add(layout.index).cast::<IndexCell>(), layout.cells) };
+    let cells = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.index).cast::<IndexCell>(), layout.cells) };
     let Some(tables) = Borrowed::new(calls, threads, cells) else {
         life.end();
         return Hresult::E_INVALIDARG;

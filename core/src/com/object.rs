@@ -11,6 +11,7 @@ use crate::port::Port;
 use crate::runtime::cancel::{Canceller, Waiting};
 use crate::runtime::server::tested;
 use crate::runtime::{Runtime, Slot};
+use crate::state::Refused;
 use crate::storage::Storage;
 use crate::thread::ThreadSlot;
 use crate::time::Timeout;
@@ -107,25 +108,43 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
     // SAFETY: the caller's: it holds a reference
     let parts = unsafe { parts::<P, S>(this) };
     let Some((_, (_, slot))) = parts else { return Hresult::E_INVALIDARG };
-    // SAFETY: the caller's: NULL or a GUID
-    let Some(iid) = (unsafe { iid.as_ref() }) else { return Hresult::E_INVALIDARG };
     // SAFETY: the caller's: NULL or writable
-    let Some(out) = (unsafe { out.as_mut() }) else { return Hresult::E_POINTER };
-    let known = *iid == IID_IUNKNOWN || *iid == IID_ICANCEL_METHOD_CALLS;
-    *out = if known {
-        // a reference is held, so the pin is, too
-        slot.add_reference();
-        this
-    } else {
-        core::ptr::null_mut()
+    let out = unsafe { out.as_mut() };
+    // SAFETY: the caller's: NULL or a GUID
+    let iid = unsafe { iid.as_ref() };
+    let (out, iid) = match (out, iid) {
+        (Some(out), Some(iid)) => (out, iid),
+        (Some(out), None) => {
+            *out = core::ptr::null_mut();
+            return Hresult::E_INVALIDARG;
+        }
+        (None, Some(_)) => return Hresult::E_POINTER,
+        (None, None) => return Hresult::E_INVALIDARG,
     };
-    if known { Hresult::S_OK } else { Hresult::E_NOINTERFACE }
+    let known = *iid == IID_IUNKNOWN || *iid == IID_ICANCEL_METHOD_CALLS;
+    *out = if known { if refer(slot) == 0 { core::ptr::null_mut() } else { this } } else { core::ptr::null_mut() };
+    match (known, out.is_null()) {
+        (false, _) => Hresult::E_NOINTERFACE,
+        (true, true) => Hresult::E_OUTOFMEMORY,
+        (true, false) => Hresult::S_OK,
+    }
 }
 
 unsafe extern "system" fn add_ref<P: Port, S: Storage>(this: *mut ()) -> u32 {
     // SAFETY: the caller's: it holds a reference
     let parts = unsafe { parts::<P, S>(this) };
-    parts.map_or(0, |(_, (_, slot))| slot.add_reference().saturating_add(1))
+    parts.map_or(0, |(_, (_, slot))| refer(slot))
+}
+
+/// One reference more; the count then, or 0 if there is none more to be had. A call context that was handed back by
+/// `CoSwitchCallContext` may have none so far: then the first brings the pin that all share. Until then the serving keeps the slot.
+fn refer(slot: &CallSlot) -> u32 {
+    let before = slot.add_reference();
+    if before == 0 && slot.transition(|state| Ok::<_, Refused>((state.pin_reserved()?, ()))).is_err() {
+        slot.drop_reference();
+        return 0;
+    }
+    before.saturating_add(1)
 }
 
 unsafe extern "system" fn release<P: Port, S: Storage>(this: *mut ()) -> u32 {

@@ -78,7 +78,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             match pinned {
                 Ok(()) => {}
                 Err(Refused::Phase(_)) if is_same() && thread.top() == top => return Err(Hresult::E_UNEXPECTED),
-                Err(Refused::Saturated) => return Err(Hresult::E_OUTOFMEMORY),
+                Err(Refused::Saturated) if is_same() && thread.top() == top => return Err(Hresult::E_OUTOFMEMORY),
                 Err(_) => continue,
             }
             if is_same() && thread.top() == top {
@@ -174,10 +174,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     pub(crate) fn request(&self, slot: Slot<'_>, timeout: Timeout, who: Canceller, waiting: Waiting) -> Hresult {
         match self.ask(slot, timeout, who) {
             Err(answer) => answer,
-            Ok(()) if waiting == Waiting::Never || timeout == Timeout::ZERO || self.is_own(slot) => Hresult::S_OK,
+            Ok(()) if waiting == Waiting::Never || timeout == Timeout::ZERO => Hresult::S_OK,
             Ok(()) => match self.waiter() {
-                None => Hresult::S_OK,
-                Some(context) => self.await_server(slot, context),
+                Some(context) if !self.is_own(slot) => self.await_server(slot, context),
+                _ => Hresult::S_OK,
             },
         }
     }
@@ -189,7 +189,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let call = CallHandle::of_slot(index, generation);
         let now = self.now();
         let deadline = Deadline::after(now, timeout);
-        let (elected, sooner) = loop {
+        let (elected, sooner, due) = loop {
             let state = words.state();
             if state.is_disabled() && who == Canceller::Anybody {
                 return Err(Hresult::CO_E_CANCEL_DISABLED);
@@ -214,17 +214,17 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 }
                 // The elected one has not come to show it yet, and may be dead: done for him below, before we say "already
                 // canceled", and the client is woken to his deadline.
-                break (false, true);
+                break (false, true, asked.deadline());
             }
             if words.ask(seen, asked) {
-                break (!seen.is_requested(), asked.deadline() != seen.deadline());
+                break (!seen.is_requested(), asked.deadline() != seen.deadline(), asked.deadline());
             }
         };
         let lost = if elected { Ok(()) } else { Err(Hresult::RPC_E_CALL_CANCELED) };
         if timeout == Timeout::ZERO {
             return if self.expire(slot, generation, None) { lost } else { Err(Hresult::RPC_E_CALL_COMPLETE) };
         }
-        self.arm(deadline, now);
+        self.arm(due, now);
         // A read-modify-write also where the bit is set already: it finds a client that announced itself before it could read
         // the new deadline.
         match words.transition(|state| state.of(generation)?.note_request(sooner)) {
@@ -262,7 +262,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     fn await_server(&self, slot: Slot<'_>, context: *mut ()) -> Hresult {
         slot.1.set_canceller(context);
         loop {
-            match self.look_for_server(slot) {
+            match self.look_for_server(slot, Some(Side::Canceller)) {
                 Err(answer) => return answer,
                 Ok((value, remaining)) => {
                     let point = WaitPoint { word: slot.1.word(), value, side: Side::Canceller, context };
@@ -272,8 +272,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
     }
 
-    /// One look of the waiting canceller: the word to sleep on and for how long, or the answer.
-    fn look_for_server(&self, slot: Slot<'_>) -> Result<(u32, Option<u32>), Hresult> {
+    /// One look of the waiting canceller: the word to sleep on and for how long, or the answer. `awake` is the canceller if it is surely the
+    /// one that looks.
+    fn look_for_server(&self, slot: Slot<'_>, awake: Option<Side>) -> Result<(u32, Option<u32>), Hresult> {
         loop {
             // announced first, then the deadline is read
             match slot.1.transition(|state| state.canceller_waits().map(|next| (next, next))) {
@@ -284,7 +285,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                     if remaining != Some(0) {
                         return Ok((waiting.bits(), remaining));
                     }
-                    self.expire(slot, waiting.generation(), Some(Side::Canceller));
+                    self.expire(slot, waiting.generation(), awake);
                 }
             }
         }
@@ -307,29 +308,35 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
     }
 
     /// As [`cancel`](Self::cancel), for a canceller with a wait of its own: answers `RPC_S_CALLPENDING` where the other would wait;
-    /// then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new.
+    /// then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new, and its `retire`
+    /// gets it once, whatever the answer: at once where nothing is waited for, else with the call's last pin.
     ///
     /// # Safety
     ///
     /// As [`CallOptions::context`](crate::CallOptions::context): valid until retired.
     pub unsafe fn cancel_polling(&self, timeout: Timeout, context: *mut ()) -> Hresult {
-        match self.runtime.ask(self.slot, timeout, Canceller::Anybody) {
+        let unneeded = match self.runtime.ask(self.slot, timeout, Canceller::Anybody) {
             Err(answer) => answer,
             Ok(()) if timeout == Timeout::ZERO => Hresult::S_OK,
             Ok(()) => {
                 self.slot.1.set_canceller(context);
-                match self.runtime.look_for_server(self.slot) {
+                return match self.runtime.look_for_server(self.slot, Some(Side::Canceller)) {
                     Ok(_) => Hresult::RPC_S_CALLPENDING,
                     Err(answer) => answer,
-                }
+                };
             }
+        };
+        if !context.is_null() {
+            self.runtime.port.retire(context);
         }
+        unneeded
     }
 
     /// How the call stands, for whoever cancelled it by [`cancel_polling`](Self::cancel_polling). Expires its deadline if due. The outcome
     /// is the client's: `Completed` means that Cancel's answer is `RPC_E_CALL_COMPLETE`, `Canceled` means `S_OK`.
     pub fn poll(&self) -> Result<Poll, Hresult> {
-        match self.runtime.look_for_server(self.slot) {
+        // whoever waits may be another than the one that polls
+        match self.runtime.look_for_server(self.slot, None) {
             Ok((_, remaining)) => Ok(Poll::Pending(remaining)),
             Err(Hresult::S_OK) => Ok(Poll::Ended(crate::runtime::client::Outcome::Canceled)),
             Err(_) => Ok(Poll::Ended(crate::runtime::client::Outcome::Completed)),

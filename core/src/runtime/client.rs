@@ -52,7 +52,8 @@ impl CallOptions {
     }
 
     /// A wake context of the host's (an event, a task): the port's `wake` gets it whenever the polling client has something
-    /// new to look at.
+    /// new to look at, and its `retire` when the call's slot is vacant. A call that took no slot never uses it: it stays the host's, and
+    /// is not retired.
     ///
     /// # Safety
     ///
@@ -209,8 +210,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// As [`poll`](Self::poll); `E_NOTIMPL`: the port cannot wait here.
     pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
-        slot.1.state().of(generation).map_err(bad_input)?;
-        if let Some(outcome) = ended(slot.1) {
+        let state = slot.1.state().of(generation).map_err(bad_input)?;
+        if let Some(outcome) = ended(state, slot.1) {
             return Ok(outcome);
         }
         let waiter = self.waiter().ok_or(Hresult::E_NOTIMPL)?;
@@ -237,7 +238,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     fn look(&self, slot: Slot<'_>, generation: u32, announce: bool) -> Result<Look, Hresult> {
         loop {
             let state = slot.1.state().of(generation).map_err(bad_input)?;
-            if let Some(outcome) = ended(slot.1) {
+            if let Some(outcome) = ended(state, slot.1) {
                 return Ok(Look::Ended(outcome));
             }
             let mut value = state.bits();
@@ -253,7 +254,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             if remaining != Some(0) {
                 return Ok(Look::Pending { value, remaining });
             }
+            // an asynchronous call may be finished by another meanwhile: what is waked has to be there still
+            let pinned = slot.1.transition(|state| Ok::<_, Refused>((state.of(generation)?.pin_reserved()?, ())));
             self.expire(slot, generation, Some(Side::Client));
+            if pinned.is_ok() {
+                self.unpin(slot);
+            }
         }
     }
 
@@ -407,8 +413,8 @@ enum Look {
 }
 
 /// The outcome of a call that is no longer pending.
-fn ended(slot: &CallSlot) -> Option<Outcome> {
-    match slot.state().phase() {
+fn ended(state: State, slot: &CallSlot) -> Option<Outcome> {
+    match state.phase() {
         Phase::Completed => Some(Outcome::Completed),
         Phase::Failed => Some(Outcome::Failed(slot.result())),
         Phase::Canceled => Some(Outcome::Canceled),

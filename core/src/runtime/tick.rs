@@ -44,7 +44,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// For hosts where nobody else looks: polling clients that sleep, cancellers that do not wait. Where clients and cancellers
     /// block in the library's waits they keep their deadlines themselves. Costs two loads while nothing is due. Lock-free,
-    /// bounded by the budget; also from interrupt handlers, and by several tickers at once.
+    /// bounded by the budget; also from interrupt handlers, and by several tickers at once (then the soonest of their answers counts).
     pub fn tick(&self, budget: u32) -> Option<u32> {
         let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
         // Relaxed: the compare-exchange below decides
@@ -94,7 +94,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             // may be that of a call that has ended since: then the next tick looks once too often
             return self.arm(deadline, now);
         }
-        let pinned = slot.transition(|state| Ok::<_, Refused>((state.pin()?, state)));
+        // decided on the very word that is pinned: in a handler the last of a custom object must not be let go of
+        let pinned = slot.transition(|state| match state.phase() {
+            Phase::Pending => Ok((state.pin()?, state)),
+            _ => Err(Refused::Stale),
+        });
         let Ok(state) = pinned else { return self.arm(deadline, now) };
         // the slot may have been recycled before the pin: look again
         if slot.request().deadline().is_due(now) {

@@ -194,9 +194,13 @@ unsafe impl Port for LoomPort {
             context.free();
         }
     }
-    fn cancel_requested(&self, _: CallHandle, _: *mut (), _: Option<u32>) {
+    fn cancel_requested(&self, _: CallHandle, context: *mut (), _: Option<u32>) {
         step();
         self.requests.fetch_add(1, Relaxed);
+        // one of `begin`'s: it is there still
+        if context.addr() >= HOST {
+            self.contexts[context.addr() - HOST].use_it();
+        }
     }
     fn orphaned(&self, _: *mut ()) {
         self.orphans.fetch_add(1, Relaxed);

@@ -146,3 +146,59 @@ fn tick_wraps_under_its_readers() {
         });
     }
 }
+
+#[test]
+fn a_custom_object_takes_the_slot_under_a_ticking_interrupt_handler() {
+    model(3, |rt: &Rt<1, 1>| {
+        let old = rt.begin_async(CallOptions::new().timeout(Timeout::millis(1))).call;
+        rt.port().advance(4);
+        let interrupt = spawn(0, move || {
+            rt.tick(100);
+        });
+        run_down(rt, old);
+        let object = CustomObject::new();
+        // SAFETY: live: we hold the creator's reference
+        let registered = unsafe { rt.co_set_cancel_object(object.unknown()) };
+        object.release();
+        if registered.is_ok() {
+            rt.co_unset_cancel_object().unwrap();
+        }
+        interrupt.join().unwrap();
+        assert!(object.is_dead());
+        rt.thread_exit();
+    });
+}
+
+#[test]
+fn a_canceller_that_helps_arms_the_deadline_in_force() {
+    model(2, |rt: &Rt<1, 1>| {
+        let call = rt.begin_async(CallOptions::new()).call;
+        let elected = spawn(2, move || rt.cancel_call(call, Timeout::millis(5), Waiting::Never));
+        let answer = rt.cancel_call(call, Timeout::INFINITE, Waiting::Never);
+        if answer == Hresult::RPC_E_CALL_CANCELED {
+            rt.port().advance(10);
+            rt.tick(100);
+            assert!(
+                rt.calls().all(|call| call.phase == cocancel::Phase::Canceled),
+                "the tick missed it while the elected one stood still"
+            );
+        }
+        elected.join().unwrap();
+        run_down(rt, call);
+    });
+}
+
+#[test]
+fn a_poll_that_expires_keeps_the_context_of_what_another_finishes() {
+    model(3, |rt: &Rt<1, 1>| {
+        let call =
+            rt.begin_async(cocancel_loom_tests::with_context(CallOptions::new(), 0).timeout(Timeout::millis(1))).call;
+        rt.port().advance(4);
+        let poller = spawn(2, move || {
+            let _ = rt.poll(call);
+        });
+        let _ = rt.finish(call);
+        let _ = rt.complete(call);
+        poller.join().unwrap();
+    });
+}

@@ -74,30 +74,39 @@ fn combinations(headers: &[String]) -> Vec<(String, Vec<&str>)> {
 fn write(folder: &Path, name: &str, includes: &[&str]) -> Result<std::path::PathBuf> {
     let path = folder.join(format!("{name}.c"));
     let mut text: String = includes.iter().map(|i| format!("#include <{i}>\n")).collect();
-    text += "int main(void) { return 0; }\n";
+    // what a header offers for a declaration is used as its documentation says
+    text += "#ifdef COCANCEL_STORAGE\nstatic COCANCEL_STORAGE(storage, 2, 2);\n\
+             int main(void) { return storage[0] + (int)(sizeof storage % COCANCEL_STORAGE_ALIGN); }\n\
+             #else\nint main(void) { return 0; }\n#endif\n";
     fs::write(&path, text)?;
     Ok(path)
 }
 
 /// The COM header after the headers that declare the same functions: mingw-w64's, the ones a stranger has.
 fn windows(project: &Project, log: &mut Log, folder: &Path, counts: &mut Counts) -> Result<()> {
-    let includes = ["windows.h", "objbase.h", "cocancel_com.h"];
-    let source = write(folder, "after-windows", &includes)?;
+    let whole = write(folder, "after-windows", &["windows.h", "objbase.h", "cocancel_com.h"])?;
+    // without COM in it
+    let lean = write(folder, "after-lean-windows", &["windows.h", "cocancel_com.h"])?;
     let compiler = if which::which(WINDOWS_GCC).is_ok() {
         Cmd::new(WINDOWS_GCC)
     } else {
         tools::need(&[&CLANG, &MINGW_HEADERS])?;
         Cmd::new("clang").args(["--target=x86_64-w64-mingw32", "-isystem", "/usr/share/mingw-w64/include"])
     };
-    for (standard, language) in [("c99", "c"), ("c++17", "c++")] {
+    let languages = [("c99", "c"), ("c++17", "c++")];
+    let sources = [(&whole, None), (&lean, Some("-DWIN32_LEAN_AND_MEAN"))];
+    for ((source, define), (standard, language)) in
+        sources.into_iter().flat_map(|source| languages.map(|language| (source, language)))
+    {
         let cmd = compiler
             .clone()
+            .args(define)
             .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"])
             .arg(format!("-std={standard}"))
             .arg("-I")
             .arg(project.root.join("include"))
             .args(["-x", language])
-            .arg(&source);
+            .arg(source);
         tally(log, &cmd, counts)?;
     }
     Ok(())

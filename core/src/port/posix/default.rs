@@ -134,11 +134,11 @@ fn map(capacity: Capacity) -> Option<&'static PosixRuntime> {
         return None;
     }
     // SAFETY: within the mapping, aligned, and zeroed memory is a vacant slot (as `new` makes them)
-    let calls = unsafe { slice::from_raw_parts(base.byte_add(calls).cast::<CallSlot>(), capacity.calls) };
+    let calls = unsafe { slice::from_raw_parts_mut(base.byte_add(calls).cast::<CallSlot>(), capacity.calls) };
     // SAFETY: as above
-    let threads = unsafe { slice::from_raw_parts(base.byte_add(threads).cast::<ThreadSlot>(), capacity.threads) };
+    let threads = unsafe { slice::from_raw_parts_mut(base.byte_add(threads).cast::<ThreadSlot>(), capacity.threads) };
     // SAFETY: as above
-    let cells = unsafe { slice::from_raw_parts(base.byte_add(cells).cast::<IndexCell>(), capacity.cells()) };
+    let cells = unsafe { slice::from_raw_parts_mut(base.byte_add(cells).cast::<IndexCell>(), capacity.cells()) };
     let runtime = NonNull::new(base.cast::<PosixRuntime>())?;
     let storage = Borrowed::new(calls, threads, cells)?;
     // SAFETY: the start of the mapping is large enough, page-aligned and nobody else's

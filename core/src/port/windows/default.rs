@@ -104,11 +104,11 @@ fn allocate(capacity: Capacity) -> Option<&'static WindowsRuntime> {
     let base = quietly(|| unsafe { system::VirtualAlloc(null_mut(), size, kind, system::PAGE_READWRITE) });
     let runtime = NonNull::new(base.cast::<WindowsRuntime>())?;
     // SAFETY: within the memory, aligned, and zeroed memory is a vacant slot (as `new` makes them)
-    let calls = unsafe { slice::from_raw_parts(base.byte_add(calls).cast::<CallSlot>(), capacity.calls) };
+    let calls = unsafe { slice::from_raw_parts_mut(base.byte_add(calls).cast::<CallSlot>(), capacity.calls) };
     // SAFETY: as above
-    let threads = unsafe { slice::from_raw_parts(base.byte_add(threads).cast::<ThreadSlot>(), capacity.threads) };
+    let threads = unsafe { slice::from_raw_parts_mut(base.byte_add(threads).cast::<ThreadSlot>(), capacity.threads) };
     // SAFETY: as above
-    let cells = unsafe { slice::from_raw_parts(base.byte_add(cells).cast::<IndexCell>(), capacity.cells()) };
+    let cells = unsafe { slice::from_raw_parts_mut(base.byte_add(cells).cast::<IndexCell>(), capacity.cells()) };
     let storage = Borrowed::new(calls, threads, cells)?;
     // SAFETY: the start of the memory is large enough, page-aligned and nobody else's
     unsafe { runtime.write(Runtime::new(Windows(()), storage)) };
