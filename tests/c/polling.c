@@ -73,20 +73,20 @@ static void without_a_context(void) {
     check_nothing_left();
 }
 
-static void one_wake_for_each_look(void) {
+static void a_wake_for_each_sooner_deadline(void) {
     cocancel_call call = begin(a, 0);
     check_pending(call, COCANCEL_INFINITE);
     CHECK(cocancel_cancel_call(runtime, call, 1000, 0), COCANCEL_S_OK);
     CHECK_WAKES(&port, "a");
     CHECK_TOLD(&port, "1001");
     check_pending(call, 1001);
-    /* later: nothing new; sooner: look again; sooner still, and it has not looked yet */
+    /* later: nothing new; sooner: look again; sooner still: again, for the one who woke it before may have died over it */
     CHECK(cocancel_cancel_call(runtime, call, 2000, 0), COCANCEL_RPC_E_CALL_CANCELED);
     CHECK_WAKES(&port, "");
     CHECK(cocancel_cancel_call(runtime, call, 500, 0), COCANCEL_RPC_E_CALL_CANCELED);
     CHECK_WAKES(&port, "a");
     CHECK(cocancel_cancel_call(runtime, call, 100, 0), COCANCEL_RPC_E_CALL_CANCELED);
-    CHECK_WAKES(&port, "");
+    CHECK_WAKES(&port, "a");
     check_pending(call, 101);
     hand_advance(&port, 100);
     check_pending(call, 1);
@@ -216,7 +216,7 @@ int main(void) {
     reply();
     nobody_looked();
     without_a_context();
-    one_wake_for_each_look();
+    a_wake_for_each_sooner_deadline();
     tick();
     own_timeout();
     canceller();
