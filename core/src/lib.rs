@@ -14,6 +14,8 @@ struct Readme;
 mod call;
 #[cfg(feature = "com")]
 pub mod com;
+#[cfg(all(feature = "defmt", not(loom)))]
+pub mod defmt;
 mod event;
 mod global;
 mod guard;

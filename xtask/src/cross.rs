@@ -36,7 +36,9 @@ impl Cross {
         }
         let installed = Self::from_source(target);
         installed.map_err(|error| match error.downcast::<Missing>() {
-            Ok(missing) => Missing { advice: format!("needs: rustup target add {target}; or {}", missing.advice) }.into(),
+            Ok(missing) => {
+                Missing { advice: format!("needs: rustup target add {target}; or {}", missing.advice) }.into()
+            }
             Err(error) => error,
         })
     }
@@ -45,7 +47,8 @@ impl Cross {
     pub fn from_source(target: &str) -> Result<Self> {
         let with_sources = || {
             let all = [PathBuf::from("rustc"), PathBuf::from("/usr/bin/rustc")];
-            let new = |from_source, has_lld| Self { target: target.to_owned(), from_source: Some(from_source), has_lld };
+            let new =
+                |from_source, has_lld| Self { target: target.to_owned(), from_source: Some(from_source), has_lld };
             all.into_iter().find_map(|rustc| sources(&rustc).ok().map(|has_lld| new(rustc, has_lld)))
         };
         if let Some(found) = with_sources() {

@@ -3,6 +3,7 @@
 mod bench;
 mod boards;
 mod c;
+mod channel;
 mod check;
 mod cross;
 mod demo;
@@ -14,8 +15,10 @@ mod interrupts;
 mod log;
 mod mutate;
 mod no_panic;
+mod on_target;
 mod project;
 mod report;
+mod size;
 mod spin;
 mod suite;
 mod tools;
@@ -79,6 +82,9 @@ enum Command {
         /// File to which the demonstration writes its trace
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
+        /// Builds and plays the cancelling channel of examples/com-channel under Wine instead
+        #[arg(long, conflicts_with = "trace")]
+        com: bool,
     },
     /// Runs the programs of examples/boards on every board in the emulator and compares what they print
     Boards {
@@ -90,11 +96,26 @@ enum Command {
     Interrupts,
     /// Races every operation on two cores, in the emulator, and judges the histories
     Harts,
+    /// Writes docs/footprint.md: bytes, stacks and instructions on boards
+    Size {
+        /// Write nothing; compare, and fail where a figure is not as it must be
+        #[arg(long)]
+        check: bool,
+    },
     /// Builds the firmware of examples/freertos, prints its sizes, and runs it and the port-conformance suite in the emulator
     Freertos {
         /// Rewrite the file of expected output
         #[arg(long)]
         bless: bool,
+    },
+    /// Runs the tests of an ELF file of tests/on-target in the emulator; `cargo test` there calls it
+    OnTarget {
+        /// The emulator's machine
+        machine: String,
+        /// The file with the tests
+        elf: PathBuf,
+        /// Only tests whose name contains this
+        filter: Option<String>,
     },
     /// Builds the archives and the DLL for Windows, i686 and x86_64, into target/dist
     Dist,
@@ -131,11 +152,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check => check::command(&project),
         Command::Header { check } => header::command(&project, check),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
-        Command::Demo { trace } => demo::command(&project, trace.as_deref()),
+        Command::Demo { com: true, .. } => channel::command(&project),
+        Command::Demo { trace, .. } => demo::command(&project, trace.as_deref()),
         Command::Boards { bless } => boards::command(&project, bless),
         Command::Interrupts => interrupts::command(&project),
         Command::Harts => harts::command(&project),
+        Command::Size { check } => size::command(&project, check),
         Command::Freertos { bless } => freertos::command(&project, bless),
+        Command::OnTarget { machine, elf, filter } => on_target::command(&project, machine, &elf, filter.as_deref()),
         Command::Dist => windows::command(&project),
         Command::Bench { args } => bench::command(&project, &args),
     }

@@ -7,7 +7,7 @@
 mod allowed;
 mod image;
 #[path = "../../../tests/interrupts/src/scenarios.rs"]
-mod scenarios;
+pub mod scenarios;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

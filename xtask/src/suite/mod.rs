@@ -8,7 +8,10 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::report::Step;
-use crate::{boards, c, check, demo, freertos, harts, header, interrupts, mutate, no_panic, spin, windows};
+use crate::{
+    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, size, spin,
+    windows,
+};
 
 /// All steps: what is quick and what most often fails comes first.
 pub fn steps(project: &Project) -> Result<Vec<Step>> {
@@ -31,7 +34,10 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend(freertos::steps());
     steps.extend(interrupts::steps());
     steps.extend(harts::steps());
+    steps.extend(size::steps());
+    steps.extend(on_target::steps());
     steps.extend(windows::steps());
+    steps.extend(channel::steps());
     steps.extend([
         Step::new("no panic", no_panic::step),
         Step::new("rpc demo", demo::step),

@@ -1,0 +1,181 @@
+//! The cancelling channel of examples/com-channel under Wine, and the apartment of examples/apartment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::c::{self, Library};
+use crate::cross::Cross;
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::{Outcome, Step};
+use crate::tools::{self, CLANG, GCC, Tool};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const MINGW: Tool = Tool { name: "x86_64-w64-mingw32-gcc", package: "gcc-mingw-w64-x86-64" };
+const WIDL: Tool = Tool { name: "x86_64-w64-mingw32-widl", package: "mingw-w64-tools" };
+const WINE: Tool = Tool { name: "wine", package: "wine" };
+const WINE64: Tool = Tool { name: "/usr/lib/wine/wine64", package: "wine64" };
+
+/// The steps of the gate.
+pub fn steps() -> Vec<Step> {
+    vec![Step::new("com channel", step).minutes(15), Step::new("apartment", apartment)]
+}
+
+fn folder(project: &Project) -> PathBuf {
+    project.scratch().join("com-channel")
+}
+
+/// Builds com-channel.exe.
+fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
+    tools::need(&[&MINGW, &WIDL])?;
+    let archive = archive(project, log)?;
+    let out = folder(project);
+    fs::create_dir_all(&out)?;
+    let source = project.root.join("examples/com-channel");
+    let proxies = proxies(log, &source, &out)?;
+    let program = out.join("com-channel.exe");
+    let cmd = Cmd::new(MINGW.name)
+        .args(["-std=gnu11", "-O1", "-g", "-static", "-Wall", "-Wextra", "-Werror", "-D__USE_MINGW_ANSI_STDIO=1"])
+        .args([Path::new("-I"), &source, Path::new("-I"), &out, Path::new("-I"), &project.root.join("include")])
+        .args(c::sources(&source)?)
+        .args(proxies)
+        // before ole32, so that the eight functions are the library's
+        .arg(archive)
+        .args(["-lole32", "-loleaut32", "-lrpcrt4", "-luuid", "-o"])
+        .arg(&program);
+    log.check(&cmd)?;
+    Ok(program)
+}
+
+/// The library, with the Windows port.
+fn archive(project: &Project, log: &mut Log) -> Result<PathBuf> {
+    let target_folder = project.target.join("com-channel");
+    let cmd = Cross::find(TARGET)?
+        .cargo(project, "rustc")
+        .args(["-p", "cocancel-ffi", "--lib", "--crate-type", "staticlib", "--no-default-features"])
+        .args(["--features", "com,windows", "--target-dir"])
+        .arg(&target_folder)
+        .env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+    log.check(&cmd)?;
+    Ok(target_folder.join(TARGET).join("release/libcocancel.a"))
+}
+
+/// What widl makes of the demonstration's interfaces, compiled; the header stays in `out`.
+fn proxies(log: &mut Log, source: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    let idl = source.join("idl");
+    let held = idl.join("held.idl");
+    for (kind, name) in [("-h", "held.h"), ("-p", "held_p.c"), ("-u", "held_i.c")] {
+        let cmd = Cmd::new(WIDL.name).args(["-Oif", "-m64", "-I"]).arg(&idl).args([kind, "-o"]).arg(out.join(name));
+        log.check(&cmd.arg(&held))?;
+    }
+    log.check(&Cmd::new(WIDL.name).args(["--dlldata-only", "-o"]).arg(out.join("dlldata.c")).arg("held"))?;
+    let compile = |name: &str| {
+        let object = out.join(name).with_extension("o");
+        let cmd = Cmd::new(MINGW.name).args(["-O1", "-include"]).arg(idl.join("proxy.h"));
+        log.check(&cmd.arg("-I").arg(out).arg("-c").arg(out.join(name)).arg("-o").arg(&object))?;
+        Ok(object)
+    };
+    ["held_p.c", "held_i.c", "dlldata.c"].into_iter().map(compile).collect()
+}
+
+/// A run of the program, with Wine's settings of its own.
+fn wine(project: &Project, program: &Path) -> Result<Cmd> {
+    tools::need(&[&WINE, &WINE64])?;
+    Ok(Cmd::new(WINE.name)
+        .arg(program)
+        .env("WINEPREFIX", folder(project).join("settings"))
+        .env("WINEARCH", "win64")
+        // Wine's own remarks are none of the program's output
+        .env("WINEDEBUG", "-all")
+        .env("DISPLAY", "")
+        .unset("LD_LIBRARY_PATH"))
+}
+
+/// `cargo xtask demo --com`
+pub fn command(project: &Project) -> Result<ExitCode> {
+    let logs = project.scratch().join("logs");
+    let mut log = Log::create(&logs, "com channel build", Duration::from_secs(600))?;
+    let program = match build(project, &mut log) {
+        Ok(program) => program,
+        Err(error) => {
+            println!("{}", log.tail(200)?);
+            return Err(error);
+        }
+    };
+    let status = wine(project, &program)?.run_attached()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All scenes are as expected, and none is missing.
+fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
+    let program = build(project, log)?;
+    let cmd = wine(project, &program)?;
+    let listed = log.check(&cmd.clone().arg("--list"))?;
+    let played = log.check(&cmd)?;
+    let names: Vec<_> = 
+        // not what Wine itself has to say
+        listed.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).filter(|name| *name != "wine").collect();
+    ensure!(!names.is_empty(), "there are no scenes");
+    for name in names {
+        let line = format!("  {name}: ");
+        ensure!(played.lines().any(|l| l.starts_with(&line)), "{name} was not played");
+    }
+    ensure!(played.contains("as expected, 0 not"), "the last line is missing");
+    Ok(Outcome::Passed)
+}
+
+/// The apartment of docs/integrating-in-a-com-runtime.md, with both compilers, also under the sanitizers; what the text shows of it is its own.
+fn apartment(project: &Project, log: &mut Log) -> Result<Outcome> {
+    tools::need(&[&GCC, &CLANG])?;
+    let library = Library::build(project, log)?;
+    let source = project.root.join("examples/apartment");
+    let out = project.scratch().join("apartment");
+    fs::create_dir_all(&out)?;
+    for (compiler, options) in
+        [(&GCC, ["-O2", "-g"]), (&CLANG, ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])]
+    {
+        let program = out.join(format!("apartment-{}", compiler.name));
+        let cmd = Cmd::new(compiler.name)
+            .args(["-std=c11", "-pthread", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+            .args(options)
+            .arg("-I")
+            .arg(project.root.join("include"))
+            .args(c::sources(&source)?)
+            .args(library.link_static())
+            .arg("-o")
+            .arg(&program);
+        log.check(&cmd)?;
+        log.check(&Cmd::new(&program).unset("LD_LIBRARY_PATH"))?;
+    }
+    let guide = fs::read_to_string(project.root.join("docs/integrating-in-a-com-runtime.md"))?;
+    let mut code = String::new();
+    for file in c::sources(&source)?.into_iter().chain([source.join("apartment.h")]) {
+        code += &fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    }
+    let pieces = pieces(&guide);
+    ensure!(!pieces.is_empty(), "the guide shows no code");
+    for piece in pieces {
+        ensure!(code.contains(piece), "the guide shows code that examples/apartment has not:\n{piece}");
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The contents of the blocks of C code.
+fn pieces(text: &str) -> Vec<&str> {
+    text.split("```c\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(piece, _)| piece).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_code_are_found() {
+        assert_eq!(pieces("a\n```c\nint x;\n```\nb\n```text\ny\n```\n```c\nz\n```\n"), ["int x;\n", "z\n"]);
+    }
+}

@@ -1,0 +1,289 @@
+//! The page: what is measured, in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use super::compare::{MET, TOOLS};
+use super::instructions::{Measured, PROCESSORS};
+use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Target, Use, is_c};
+use super::listing::Listing;
+use super::peers;
+use crate::cross::Cross;
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+
+/// Goals of the project.
+const CODE_ON_M3: u64 = 4096;
+const RAM: u64 = 400;
+const MASKED: u64 = 12;
+/// For which the RAM is counted.
+const CALLS: u64 = 8;
+const THREADS: u64 = 4;
+/// Of the compiler's helpers these may be linked: the tables of a runtime are zeroed.
+/// Some targets copy what a call was begun with by a call of memcpy. A Cortex-M0 multiplies no 64 bits, and with COM divides to find
+/// a slot's number.
+const HELPERS: [&str; 12] = [
+    "memset",
+    "__aeabi_memclr",
+    "__aeabi_memclr4",
+    "__aeabi_memclr8",
+    "__aeabi_memset",
+    "__aeabi_memset4",
+    "__aeabi_memset8",
+    "__aeabi_uidiv",
+    "__aeabi_memcpy",
+    "__aeabi_lmul",
+    "memcpy",
+    "memmove",
+];
+/// And these where `portable-atomic` stands in, for its checks of orderings only.
+const PANICS: &str = "core::panicking::";
+
+const INTRODUCTION: &str = "\
+# Footprint on boards
+
+Written by `cargo xtask size`, and compared by `cargo xtask test size`: with the same tools every figure must be the same,
+so that a change of one is on purpose; with others none may be more than a fifth worse (and 16 bytes). A budget, once met, must
+stay met with any. All bytes are the library's: the C library `libcocancel.a`, built for size (`opt-level=z`, fat LTO, one codegen unit,
+`panic=abort`, no std), linked with `--gc-sections` into an image whose program uses
+
+- *one call*: `cocancel_init`, `begin`, `complete`, `finish` and `cancel_thread`;
+- *native*: every function of `cocancel.h`;
+- *with COM*: every function of `cocancel.h` and `cocancel_com.h`.
+
+A linked image is refused if it has a function that panics, a division helper, a helper of the compiler's that is not named below, or, in a
+native one, anything of COM. One exception: where `portable-atomic` stands in for compare-exchange, this opt-level leaves its checks of
+orderings in place, and so `core::panicking::panic`. The orderings are constants and valid, so it is never called; on Arm it is checked
+that nobody else calls it. With `opt-level=s` it is gone, for some KiB more. Another: with COM the number of a call slot is its distance from the first divided by
+its size, for which a Cortex-M0 needs `__aeabi_uidiv`.
+";
+
+/// Measures all.
+pub fn write(project: &Project, log: &mut Log) -> Result<String> {
+    let mut images: BTreeMap<(usize, &str), Image> = BTreeMap::new();
+    for (number, target) in TARGETS.iter().enumerate() {
+        for com in [false, true] {
+            let archive = target.build(project, log, com)?;
+            for using in Use::ALL.into_iter().filter(|using| (*using == Use::Com) == com) {
+                let image = target.link(project, log, &archive, using)?;
+                let name = || format!("{}, {}", target.name, using.name());
+                image
+                    .check(com, !target.feature.is_empty(), target.triple.starts_with("thumbv6m"))
+                    .with_context(name)?;
+                only_orderings_panic(target, &image).with_context(name)?;
+                images.insert((number, using.name()), image);
+            }
+        }
+    }
+    let mut measured = Vec::new();
+    for processor in PROCESSORS {
+        measured.push((processor.name, processor.measure(project, log)?));
+    }
+    let whole = &images[&(CORTEX_M3, Use::Com.name())];
+    let mut page = format!("{INTRODUCTION}\n{TOOLS}{}\n", tools()?);
+    budgets(&mut page, project, whole, &measured)?;
+    sizes(&mut page, &images)?;
+    functions(&mut page, whole)?;
+    stacks(&mut page, &images)?;
+    instructions(&mut page, &measured)?;
+    beside(&mut page, project, log, &images[&(CORTEX_M3, Use::OneCall.name())])?;
+    Ok(page)
+}
+
+/// Who calls what panics, where the disassembly can be read.
+fn only_orderings_panic(target: &Target, image: &Image) -> Result<()> {
+    if !target.triple.starts_with("thumb") || !image.symbols.iter().any(|s| s.name.starts_with(PANICS)) {
+        return Ok(());
+    }
+    let listing = Listing::of(&image.path)?;
+    for panics in image.symbols.iter().filter(|s| s.name.starts_with(PANICS)) {
+        let mut callers = listing.callers(&panics.name);
+        callers.retain(|caller| !caller.starts_with(PANICS) && !caller.starts_with("<portable_atomic::"));
+        ensure!(callers.is_empty(), "{} is called by {callers:?}", panics.name);
+    }
+    Ok(())
+}
+
+fn tools() -> Result<String> {
+    let mut all = Vec::new();
+    let mut compilers = BTreeSet::new();
+    for target in TARGETS {
+        compilers.insert(Cross::find(target.triple)?.rustc());
+    }
+    for compiler in compilers {
+        all.push(Cmd::new(compiler).arg("--version").read()?);
+    }
+    for name in ["arm-none-eabi-ld", "riscv64-unknown-elf-ld", "arm-none-eabi-gcc"] {
+        all.push(Cmd::new(name).arg("--version").read()?);
+    }
+    let first = |text: &String| text.lines().next().unwrap_or_default().to_owned();
+    Ok(all.iter().map(first).collect::<Vec<_>>().join("; "))
+}
+
+/// A constant of the header, as it is without an operating system.
+fn constant(header: &str, name: &str, com: bool) -> Result<u64> {
+    let all = header.lines().filter_map(|line| {
+        let value = line.strip_prefix("#define ")?.strip_prefix(name)?.strip_prefix(' ')?;
+        value.parse::<u64>().ok()
+    });
+    // for hosts it is always more than for boards, and with COM more than without
+    let mut values: Vec<_> = all.collect();
+    values.sort_unstable();
+    let position = usize::from(com && values.len() > 2);
+    values.get(position).copied().with_context(|| format!("the header has no {name}"))
+}
+
+fn storage(header: &str, com: bool) -> Result<u64> {
+    let [runtime, call, thread] = ["RUNTIME", "CALL", "THREAD"].map(|of| format!("COCANCEL_{of}_SIZE"));
+    Ok(constant(header, &runtime, com)?
+        + CALLS * constant(header, &call, com)?
+        + THREADS * constant(header, &thread, com)?)
+}
+
+fn budgets(page: &mut String, project: &Project, whole: &Image, measured: &[(&str, Measured)]) -> Result<()> {
+    let header = fs::read_to_string(project.root.join("include/cocancel.h"))?;
+    writeln!(page, "\n## Budgets\n\n| what | goal | is | |\n|---|---|---|---|")?;
+    let mut row = |what: &str, goal: u64, is: u64| {
+        writeln!(page, "| {what} | {goal} | {is} | {} |", if is <= goal { MET } else { "missed" })
+    };
+    row("bytes of code, all with COM, Cortex-M3", CODE_ON_M3, whole.code + whole.rodata)?;
+    row("bytes of RAM for 8 calls and 4 threads, native", RAM, storage(&header, false)?)?;
+    row("bytes of RAM for 8 calls and 4 threads, with COM", RAM, storage(&header, true)?)?;
+    row("bytes of a call, native", 32, constant(&header, "COCANCEL_CALL_SIZE", false)?)?;
+    row("bytes of a thread, native", 16, constant(&header, "COCANCEL_THREAD_SIZE", false)?)?;
+    for (name, measured) in measured.iter().filter(|(_, measured)| measured.masked.0 > 0) {
+        row(&format!("instructions with interrupts masked at a time, {name}"), MASKED, measured.masked.0.into())?;
+    }
+    Ok(())
+}
+
+fn sizes(page: &mut String, images: &BTreeMap<(usize, &str), Image>) -> Result<()> {
+    writeln!(
+        page,
+        "\n## Bytes of the library\n\nRAM is the library's own, without the storage that the program gives it.\n"
+    )?;
+    writeln!(page, "| target, use | code | rodata | RAM | helpers of the compiler's |\n|---|---|---|---|---|")?;
+    for ((target, using), image) in images {
+        let helpers = image.helpers();
+        let unknown: Vec<_> =
+            helpers.iter().filter(|name| !HELPERS.contains(&name.as_str()) && !name.starts_with(PANICS)).collect();
+        ensure!(unknown.is_empty(), "helpers that are not named here: {unknown:?}");
+        let helpers = helpers.into_iter().collect::<Vec<_>>().join(", ");
+        let Image { code, rodata, ram, .. } = image;
+        writeln!(page, "| {}: {using} | {code} | {rodata} | {ram} | {helpers} |", TARGETS[*target].name)?;
+    }
+    Ok(())
+}
+
+/// To which part of the library a function belongs.
+fn part(symbol: &Symbol) -> String {
+    let name = &symbol.name;
+    if is_c(name) {
+        return "functions of C, with what was inlined".to_owned();
+    }
+    let parts = ["com", "index", "time", "state", "stack", "call", "thread", "runtime", "port"];
+    let at = |part: &&str| name.find(&format!("cocancel::{part}::"));
+    match parts.iter().filter(|part| at(part).is_some()).min_by_key(|part| at(part)) {
+        Some(part) => format!("core: {part}"),
+        None if name.starts_with("OUTLINED") => "sequences that the compiler shares".to_owned(),
+        None if name.contains("cocancel::") => "checks of the C interface".to_owned(),
+        None => "core of Rust, helpers".to_owned(),
+    }
+}
+
+fn functions(page: &mut String, whole: &Image) -> Result<()> {
+    writeln!(page, "\n## Where the bytes are\n\nCortex-M3, all with COM.\n\n| part | bytes |\n|---|---|")?;
+    let mut parts: BTreeMap<String, u64> = BTreeMap::new();
+    let code = || whole.symbols.iter().filter(|s| s.is_code);
+    code().for_each(|symbol| *parts.entry(part(symbol)).or_default() += symbol.size);
+    let mut parts: Vec<_> = parts.into_iter().collect();
+    parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    for (part, size) in parts {
+        writeln!(page, "| {part} | {size} |")?;
+    }
+    writeln!(page, "\n## Largest functions\n\nThe same image.\n\n| function | bytes |\n|---|---|")?;
+    let mut largest: Vec<_> = code().collect();
+    largest.sort_by_key(|s| (std::cmp::Reverse(s.size), s.name.clone()));
+    for Symbol { name, size, .. } in largest.into_iter().take(30) {
+        let name = name.replace("::<cocancel::port::HostPort, cocancel::storage::Borrowed>", "");
+        let name = name.replace("<cocancel::port::HostPort, cocancel::storage::Borrowed>", "");
+        writeln!(page, "| `{name}` | {size} |")?;
+    }
+    Ok(())
+}
+
+fn stacks(page: &mut String, images: &BTreeMap<(usize, &str), Image>) -> Result<()> {
+    let on = [1, CORTEX_M3];
+    writeln!(
+        page,
+        "\n## Stack\n\nThe most bytes that a function of C takes of the stack, with all that it calls in the library (frames as the compiler says, \
+         calls as in the disassembly). `+`: and what the program's own functions take, which it calls by pointer (the port's, a custom \
+         object's). `recursive`: it may call itself, which is counted once.\n\n| function | {} |\n|---|---|---|",
+        on.map(|target| TARGETS[target].name).join(" | ")
+    )?;
+    let mut rows: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for target in on {
+        let image = &images[&(target, Use::Com.name())];
+        let listing = Listing::of(&image.path)?;
+        for symbol in image.symbols.iter().filter(|s| s.is_code && is_c(&s.name)) {
+            let stack = listing.stack(image, &symbol.name).with_context(|| format!("no {}", symbol.name))?;
+            let open = if stack.is_open { " +" } else { "" };
+            let recursive = if stack.is_recursive { " recursive" } else { "" };
+            rows.entry(&symbol.name).or_default().push(format!("{}{open}{recursive}", stack.bytes));
+        }
+    }
+    for (name, cells) in rows {
+        writeln!(page, "| `{name}` | {} |", cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn instructions(page: &mut String, measured: &[(&str, Measured)]) -> Result<()> {
+    writeln!(
+        page,
+        "\n## Instructions of an operation\n\nLeast and most among the scenarios of `tests/interrupts` (`opt-level=s`, Rust, 3 calls, 1 thread, the port's functions and the \
+         test's own few instructions included), when nothing interrupts.\n\n| operation | {} |\n|---|{}",
+        measured.iter().map(|(name, _)| format!("{name}: least | most")).collect::<Vec<_>>().join(" | "),
+        "---|".repeat(measured.len() * 2)
+    )?;
+    for operation in measured[0].1.operations.keys() {
+        let cell = |(_, measured): &(&str, Measured)| {
+            let (least, most) = measured.operations[operation];
+            format!("{least} | {most}")
+        };
+        writeln!(page, "| {operation} | {} |", measured.iter().map(cell).collect::<Vec<_>>().join(" | "))?;
+    }
+    writeln!(
+        page,
+        "\n## Interrupts masked\n\nThe longest way in the disassembly of the same programs from an instruction that masks interrupts to one that lets them in, which is \
+         counted. Loops and calls by pointer on such a way are refused.\n\n| processor | instructions | in |\n|---|---|---|"
+    )?;
+    for (name, measured) in measured {
+        let (count, place) = &measured.masked;
+        writeln!(page, "| {name} | {count} | `{place}` |")?;
+    }
+    Ok(())
+}
+
+fn beside(page: &mut String, project: &Project, log: &mut Log, one_call: &Image) -> Result<()> {
+    let (freertos, alone) = peers::freertos(project, log)?;
+    let signal = peers::signal(project, log)?;
+    writeln!(
+        page,
+        "\n## Beside others\n\nCortex-M3, optimised for size, linked in the same way. The nearest job: a task waits until it is told, \
+         and somebody else may end the wait. FreeRTOS: a static binary semaphore, taken, given, also from an interrupt handler, and xTaskAbortDelay (which \
+         an interrupt handler cannot call); compiled by GCC. embassy-sync: a Signal, waited for, signalled and reset. Neither has deadlines of a \
+         request, handles, nesting, or an answer to who owns the record.\n\n| what | code | rodata | RAM |\n|---|---|---|---|"
+    )?;
+    let mut row =
+        |what: &str, image: &Image| writeln!(page, "| {what} | {} | {} | {} |", image.code, image.rodata, image.ram);
+    row("cocancel, one call", one_call)?;
+    row("FreeRTOS, with what these draw in of the kernel", &freertos)?;
+    row("embassy-sync's Signal", &signal)?;
+    writeln!(page, "| FreeRTOS, these functions alone | {alone} | 0 | 0 |")?;
+    Ok(())
+}
