@@ -65,7 +65,7 @@ impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Fixed<CALLS, 
     }
 }
 
-#[cfg(any(feature = "posix", feature = "windows"))]
+#[cfg(any(feature = "posix", all(feature = "windows", windows)))]
 impl<const CALLS: usize, const THREADS: usize, const CELLS: usize> Fixed<CALLS, THREADS, CELLS> {
     /// These tables, for a runtime that may also have others.
     pub(crate) const fn borrow(&self) -> Borrowed<'_> {

@@ -117,7 +117,7 @@ fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     let cmd = wine(project, &program)?;
     let listed = log.check(&cmd.clone().arg("--list"))?;
     let played = log.check(&cmd)?;
-    let names: Vec<_> = 
+    let names: Vec<_> =
         // not what Wine itself has to say
         listed.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).filter(|name| *name != "wine").collect();
     ensure!(!names.is_empty(), "there are no scenes");
