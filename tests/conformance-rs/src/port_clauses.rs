@@ -222,7 +222,7 @@ pub async fn wait_keeps_time<H: Host>() {
 /// 4. So does a wait whose time is very long, however large a number it becomes in the port's own unit. A wake ends it.
 pub async fn long_waits_sleep<H: Host>() {
     set_context(H::context());
-    for ms in [65_536, 4_294_968, 42_949_673, 1 << 30, 0x7FFF_FFFF] {
+    for ms in [65_536, 4_294_968, 42_949_673, 1 << 30, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE] {
         let value = SLEPT_ON.get();
         H::interrupt_in(10, waker::<H>(Side::Client));
         let returns = wait_for_change::<H>(Side::Client, value, Some(ms)).await;

@@ -18,7 +18,7 @@ mod imp {
         if let Some(ms) = ms {
             // SAFETY: as in `monotonic_ms`
             unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut until) };
-            until.tv_sec += libc::time_t::from(ms as i32 / 1000);
+            until.tv_sec += (ms / 1000) as libc::time_t;
             until.tv_nsec += i64::from(ms % 1000) as libc::c_long * 1_000_000;
             if until.tv_nsec >= 1_000_000_000 {
                 until.tv_sec += 1;
