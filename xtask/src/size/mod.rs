@@ -15,19 +15,6 @@ use anyhow::Result;
 
 use crate::log::Log;
 use crate::project::Project;
-use crate::report::{Outcome, Step};
-
-/// The steps of the gate.
-pub fn steps() -> impl Iterator<Item = Step> {
-    let size = Step::new("size", |project, log| {
-        let page = page::write(project, log)?;
-        let known = fs::read_to_string(project.root.join("docs/footprint.md")).unwrap_or_default();
-        let verdict = compare::compare(&known, &page)?;
-        log.line(verdict)?;
-        Ok(Outcome::Passed)
-    });
-    [size.minutes(40)].into_iter()
-}
 
 /// `cargo xtask size`
 pub fn command(project: &Project, check: bool) -> Result<ExitCode> {

@@ -9,8 +9,7 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::report::Step;
 use crate::{
-    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, size, spin,
-    windows,
+    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -34,7 +33,6 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend(freertos::steps());
     steps.extend(interrupts::steps());
     steps.extend(harts::steps());
-    steps.extend(size::steps());
     steps.extend(on_target::steps());
     steps.extend(windows::steps());
     steps.extend(channel::steps());
