@@ -1,7 +1,7 @@
 //! Whether what real threads were answered could have come from one operation after the other.
 //!
 //! The search for such an order is Wing and Gong's with Lowe's memory of states already tried, by `todc-utils`. What is told to
-//! it here is which parts an operation has ([`pieces`]), and which answers the model accepts.
+//! it here is which parts an operation has (module `pieces`), and which answers the model accepts.
 
 mod pieces;
 
@@ -245,7 +245,7 @@ pub enum Verdict {
     Undecided,
 }
 
-/// Searches for an order among no more than so many states, once for each [`Detail`].
+/// Searches for an order among no more than so many states, once for each level of detail.
 pub fn verdict(history: &[Recorded], states: usize) -> Verdict {
     match search(history, Detail::Whole, states) {
         Verdict::Linearizable => Verdict::Linearizable,
