@@ -135,7 +135,7 @@ pub fn guid(iid: Iid) -> Guid {
 impl<P: Port + 'static, S: Storage + 'static> Driver<P, S> {
     /// Drives a runtime of its own, with objects that behave so.
     pub fn new(port: P, storage: S, customs: &[CustomObject]) -> Self {
-        let runtime = Box::leak(Box::new(Runtime::new(port, storage)));
+        let runtime = crate::forever(Runtime::new(port, storage));
         let customs = customs.iter().cloned().map(Custom::new).collect();
         Self { runtime, customs, names: Mutex::default() }
     }

@@ -19,6 +19,7 @@ pub mod scripted;
 pub mod stepped;
 
 use std::ptr::without_provenance_mut;
+use std::sync::Mutex;
 
 pub use both::Both;
 use cocancel::CallOptions;
@@ -31,4 +32,12 @@ pub fn options(n: u32, polls: bool) -> CallOptions {
     let options = CallOptions::new().host(pointer);
     // SAFETY: the contexts of these tests' ports are numbers
     if polls { unsafe { options.context(pointer) } } else { options }
+}
+
+/// A runtime that lives for ever, as its COM objects demand. It stays reachable, so that a leak checker does not name it.
+pub fn forever<T>(value: T) -> &'static T {
+    static ALL: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let value = Box::leak(Box::new(value));
+    ALL.lock().unwrap().push((&raw const *value).expose_provenance());
+    value
 }

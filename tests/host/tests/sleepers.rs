@@ -65,7 +65,7 @@ type Rt = Runtime<Futex, Fixed<4, 3>>;
 
 fn runtime() -> &'static Rt {
     LOCAL.set(0);
-    Box::leak(Box::new(Runtime::new(Futex::default(), Fixed::new())))
+    cocancel_host_tests::forever(Runtime::new(Futex::default(), Fixed::new()))
 }
 
 fn before_sleep(runtime: &Rt, meanwhile: impl FnOnce() + Send + 'static) {
