@@ -27,7 +27,7 @@ impl Custom {
     /// An object to which nobody has a reference.
     pub fn new(behaviour: CustomObject) -> &'static Self {
         let custom = Self { vtable: &VTABLE, references: AtomicU32::new(0), behaviour, cancels: Mutex::default() };
-        Box::leak(Box::new(custom))
+        crate::forever(custom)
     }
 
     /// The object goes.
