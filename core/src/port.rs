@@ -7,6 +7,8 @@ use crate::handle::CallHandle;
 pub mod bare;
 #[cfg(all(feature = "posix", not(loom)))]
 pub mod posix;
+#[cfg(any(all(feature = "posix", not(loom)), all(feature = "windows", windows, not(any(test, loom)))))]
+mod process;
 #[cfg(all(feature = "windows", windows, not(any(test, loom))))]
 pub mod windows;
 
