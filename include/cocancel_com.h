@@ -8,6 +8,8 @@
  * declares nothing that they do: their prototypes are the same. They are recognised by __IUnknown_INTERFACE_DEFINED__, which
  * MIDL and widl define; or define COCANCEL_HOST_COM yourself.
  *
+ * A misaligned pointer is refused as NULL is, with what the function says of that.
+ *
  * Link with -lcocancel, on Windows before -lole32.
  */
 

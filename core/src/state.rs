@@ -293,25 +293,21 @@ impl State {
     /// (8) Somebody keeps the slot.
     #[inline]
     pub(crate) const fn pin(self) -> Result<Self, Refused> {
-        if !self.is_published() {
-            return Err(Refused::Stale);
-        }
-        if self.pins() >= MAX_PINS {
-            return Err(Refused::Saturated);
-        }
-        Ok(State(self.0 + 1))
+        self.pin_below(MAX_PINS)
     }
 
     /// (8) The same out of the reserve, for a caller that has no way to be refused.
     #[inline]
     pub(crate) const fn pin_reserved(self) -> Result<Self, Refused> {
+        self.pin_below(PINS)
+    }
+
+    #[inline]
+    const fn pin_below(self, most: u32) -> Result<Self, Refused> {
         if !self.is_published() {
             return Err(Refused::Stale);
         }
-        if self.pins() == PINS {
-            return Err(Refused::Saturated);
-        }
-        Ok(State(self.0 + 1))
+        if self.pins() >= most { Err(Refused::Saturated) } else { Ok(State(self.0 + 1)) }
     }
 
     /// (9) Somebody lets go; whoever is last leaves the slot vacant.

@@ -160,7 +160,9 @@ static void pointers(void) {
     CHECK_TRUE(orphans[0] == NULL);
     CHECK(CoGetCancelObject(0, &IID_IUnknown, NULL), E_INVALIDARG);
     CHECK(CoGetCancelObject(0, &IID_IUnknown, (void **)odd_object), E_INVALIDARG);
+    orphans[0] = orphans;
     CHECK(CoGetCallContext(NULL, orphans), E_INVALIDARG);
+    CHECK_TRUE(orphans[0] == NULL);
     CHECK(CoGetCallContext(&IID_IUnknown, NULL), E_POINTER);
     CHECK(CoSwitchCallContext(NULL, NULL), E_INVALIDARG);
     CHECK(CoSwitchCallContext(NULL, (IUnknown **)odd_object), E_INVALIDARG);

@@ -100,7 +100,9 @@ static void standard_objects(void) {
     CHECK_TRUE(again == unknown);
     CHECK(object->lpVtbl->QueryInterface(object, &IID_other, &again), E_NOINTERFACE);
     CHECK_TRUE(again == NULL);
+    again = object;
     CHECK(object->lpVtbl->QueryInterface(object, NULL, &again), E_INVALIDARG);
+    CHECK_TRUE(again == NULL);
     CHECK(object->lpVtbl->QueryInterface(object, &IID_IUnknown, NULL), E_POINTER);
     CHECK_TRUE(object->lpVtbl->AddRef(object) == 5);
     while (object->lpVtbl->Release(object) > 1) continue;

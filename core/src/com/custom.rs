@@ -30,10 +30,8 @@ pub(crate) unsafe fn query(object: *mut (), iid: &Guid) -> Result<*mut (), Hresu
     let query_interface = unsafe { (*vtable).query_interface };
     // SAFETY: called as COM wants it
     let code = unsafe { query_interface(object, iid, &raw mut out) };
-    if code.is_err() {
-        return Err(code);
-    }
-    if out.is_null() { Err(Hresult::E_NOINTERFACE) } else { Ok(out) }
+    // whatever it refuses with: callers are promised this code
+    if code.is_err() || out.is_null() { Err(Hresult::E_NOINTERFACE) } else { Ok(out) }
 }
 
 /// The object's `ICancelMethodCalls`, with a reference.

@@ -122,12 +122,15 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
         (None, None) => return Hresult::E_INVALIDARG,
     };
     let known = *iid == IID_IUNKNOWN || *iid == IID_ICANCEL_METHOD_CALLS;
-    *out = if known { if refer(slot) == 0 { core::ptr::null_mut() } else { this } } else { core::ptr::null_mut() };
-    match (known, out.is_null()) {
-        (false, _) => Hresult::E_NOINTERFACE,
-        (true, true) => Hresult::E_OUTOFMEMORY,
-        (true, false) => Hresult::S_OK,
+    *out = core::ptr::null_mut();
+    if !known {
+        return Hresult::E_NOINTERFACE;
     }
+    if refer(slot) == 0 {
+        return Hresult::E_OUTOFMEMORY;
+    }
+    *out = this;
+    Hresult::S_OK
 }
 
 unsafe extern "system" fn add_ref<P: Port, S: Storage>(this: *mut ()) -> u32 {

@@ -281,11 +281,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(Named::Slot { .. }) => return Err(Hresult::E_INVALIDARG),
         };
         let state = slot.1.state();
-        let Some(vacant) = state.finish_delivered(generation) else { return self.finish_slowly(slot, generation) };
-        if !self.unlink(slot) {
+        let plain = state.finish_delivered(generation);
+        if plain.is_none() && state.of(generation).is_err() || !self.unlink(slot) {
             return Err(Hresult::E_INVALIDARG);
         }
-        if slot.1.is_without_contexts() && slot.1.replace(state, vacant) {
+        if let Some(vacant) = plain
+            && slot.1.is_without_contexts()
+            && slot.1.replace(state, vacant)
+        {
             self.event(EventKind::Finished, call);
             self.offer(slot.0);
             return Ok(Outcome::Completed);
@@ -293,17 +296,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(|_| Hresult::E_INVALIDARG)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn finish_slowly(&self, slot: Slot<'_>, generation: u32) -> Result<Outcome, Hresult> {
-        slot.1.state().of(generation).map_err(|_| Hresult::E_INVALIDARG)?;
-        if !self.unlink(slot) {
-            return Err(Hresult::E_INVALIDARG);
-        }
-        self.end_client(slot, generation).map(|(outcome, _)| outcome).map_err(|_| Hresult::E_INVALIDARG)
-    }
-
     /// The client's side of a call that is on no stack any more is done; also says what its record is.
+    #[inline(never)]
     pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
         let passed = slot.1.drop_by(|state| {
             let step = state.of(generation)?.finish()?;
@@ -383,10 +377,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             let is_topmost = head.depth() == marked.depth() || head.depth() == 1;
             if is_topmost { head.pop(below) } else { Some(head.thin()) }
         };
-        let top = thread.top();
         if marked.depth() == 0 {
             return Err(Hresult::E_INVALIDARG);
         }
+        let top = thread.top();
         // where it was put; else, if that slot was unlinked from under it, the next best
         for exact in [true, false] {
             let fits = |head: Head| head.depth() != 0 && (!exact || head.slot() == marked.slot());

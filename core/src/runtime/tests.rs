@@ -220,3 +220,14 @@ fn another_thread_finds_the_innermost_call() {
     assert_eq!(runtime.complete(inner), Ok(Reply::Orphaned(null_mut())));
     assert_eq!(runtime.deinit(), Ok(()));
 }
+
+#[test]
+fn a_thread_that_was_killed_on_its_way_out_is_found_by_its_id() {
+    let runtime = runtime();
+    assert!(runtime.enable().is_ok());
+    assert_eq!(runtime.threads(), 1);
+    // its word is gone, its slot is not yet given back: what is left where it dies between the two
+    LOCAL.set(0);
+    runtime.thread_exit();
+    assert_eq!(runtime.threads(), 0);
+}

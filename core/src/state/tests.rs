@@ -26,7 +26,7 @@ fn every_word() -> impl Iterator<Item = State> {
     phases.flat_map(|phase| {
         (0..1u32 << FLAGS.len()).flat_map(move |set| {
             let flags = (0..FLAGS.len()).filter(|bit| set >> bit & 1 != 0).map(|bit| FLAGS[bit]).sum::<u32>();
-            [0, 1, 2, 3, MAX_PINS - 1, MAX_PINS, MAX_PINS + 1].into_iter().flat_map(move |pins| {
+            [0, 1, 2, 3, MAX_PINS - 1, MAX_PINS, MAX_PINS + 1, PINS].into_iter().flat_map(move |pins| {
                 [0, 1, (1 << GENERATION_BITS) - 1]
                     .into_iter()
                     .map(move |generation| State(phase | flags | pins | generation << GENERATION_SHIFT))
@@ -130,6 +130,12 @@ fn pin_and_unpin() {
             }
             Err(Refused::Stale) => assert!(!published(word)),
             Err(refused) => assert!(refused == Refused::Saturated && word.pins() >= MAX_PINS),
+        }
+        // the reserve goes on up to where the count would run over into the next bit
+        match word.pin_reserved() {
+            Ok(next) => assert!(published(word) && next.pins() == word.pins() + 1 && flags(next) == flags(word)),
+            Err(Refused::Stale) => assert!(!published(word)),
+            Err(refused) => assert!(refused == Refused::Saturated && word.pins() == PINS),
         }
         if published(word) {
             lawful(word, word.unpin());

@@ -1,9 +1,9 @@
 //! Waits that sleep by the value of a word, as futexes do: what comes between the last look and the sleep must not be lost. And call contexts that
-//! were handed back, as objects.
+//! were handed back, as objects; and the contexts of cancellers that poll.
 
 use std::cell::Cell;
 use std::mem;
-use std::ptr::null_mut;
+use std::ptr::{null_mut, without_provenance_mut};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -26,9 +26,12 @@ struct Futex {
     now: AtomicU32,
     before_sleep: Mutex<Option<Meanwhile>>,
     woken: Mutex<Vec<Side>>,
+    retired: Mutex<Vec<usize>>,
+    /// How long telling a server takes.
+    slow: AtomicU32,
 }
 
-// SAFETY: 1. the tests choose ids. 2. the tests' time. 3. a thread-local. 4. compares the word. 5. nothing calls back. 6. no contexts.
+// SAFETY: 1. the tests choose ids. 2. the tests' time. 3. a thread-local. 4. compares the word. 5. nothing calls back. 6. contexts are numbers.
 unsafe impl Port for Futex {
     fn thread_id(&self) -> u32 {
         ID.get()
@@ -58,7 +61,12 @@ unsafe impl Port for Futex {
     fn wake(&self, point: WaitPoint) {
         self.woken.lock().unwrap().push(point.side);
     }
-    fn cancel_requested(&self, _: CallHandle, _: *mut (), _: Option<u32>) {}
+    fn retire(&self, context: *mut ()) {
+        self.retired.lock().unwrap().push(context.addr());
+    }
+    fn cancel_requested(&self, _: CallHandle, _: *mut (), _: Option<u32>) {
+        self.now.fetch_add(self.slow.load(SeqCst), SeqCst);
+    }
 }
 
 type Rt = Runtime<Futex, Fixed<4, 3>>;
@@ -144,4 +152,39 @@ fn an_outer_calls_context_asked_in_a_nested_call() {
     let _ = unsafe { rt.co_switch_call_context(old) }.unwrap();
     assert_eq!(rt.co_test_cancel(), Hresult::RPC_S_CALLPENDING);
     assert_eq!(rt.calls().count(), 2, "asking took a pin away that was not its own");
+}
+
+#[test]
+fn a_polling_cancellers_context_is_retired_once_whatever_the_answer() {
+    let rt = runtime();
+    rt.enable().unwrap();
+    // released at once; complete before; asked by somebody else before; due by the first look; pending
+    let cases = [
+        (Timeout::ZERO, Hresult::S_OK),
+        (Timeout::millis(50), Hresult::RPC_E_CALL_COMPLETE),
+        (Timeout::millis(60), Hresult::RPC_E_CALL_CANCELED),
+        (Timeout::millis(70), Hresult::S_OK),
+        (Timeout::millis(80), Hresult::RPC_S_CALLPENDING),
+    ];
+    for (timeout, expected) in cases {
+        let call = rt.begin(CallOptions::new()).call;
+        let object = rt.object_of(call).unwrap();
+        let is_complete = expected == Hresult::RPC_E_CALL_COMPLETE;
+        if is_complete {
+            assert!(rt.complete(call).is_ok());
+        }
+        if expected == Hresult::RPC_E_CALL_CANCELED {
+            assert_eq!(object.cancel(timeout, Waiting::Never), Hresult::S_OK);
+        }
+        rt.port().slow.store(if timeout == Timeout::millis(70) { 1000 } else { 0 }, SeqCst);
+        // SAFETY: the port's contexts are numbers
+        assert_eq!(unsafe { object.cancel_polling(timeout, without_provenance_mut(7)) }, expected);
+        drop(object);
+        let _ = rt.finish(call);
+        if !is_complete {
+            assert!(rt.complete(call).is_ok());
+        }
+        assert_eq!(mem::take(&mut *rt.port().retired.lock().unwrap()), [7], "{timeout:?}");
+        assert_eq!(rt.calls().count(), 0);
+    }
 }
