@@ -61,7 +61,7 @@ fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
 }
 
 /// `cargo xtask demo`
-pub fn command(project: &Project, trace: Option<&Path>) -> Result<ExitCode> {
+pub fn command(project: &Project, trace: Option<&Path>, list: bool, scene: Option<&str>) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
     let mut log = Log::create(&logs, "demo build", std::time::Duration::from_secs(600))?;
     let demo = match build(project, &mut log) {
@@ -74,6 +74,12 @@ pub fn command(project: &Project, trace: Option<&Path>) -> Result<ExitCode> {
     let mut cmd = Cmd::new(demo).unset("LD_LIBRARY_PATH");
     if let Some(trace) = trace {
         cmd = cmd.arg("--trace").arg(trace);
+    }
+    if list {
+        cmd = cmd.arg("--list");
+    }
+    if let Some(scene) = scene {
+        cmd = cmd.args(["--scene", scene]);
     }
     let status = cmd.run_attached()?;
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))

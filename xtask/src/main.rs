@@ -48,8 +48,6 @@ enum Command {
     ///
     /// A tool that is missing is installed with apt-get when this runs as root on Debian; otherwise the step is skipped
     /// and named together with what to install. With CI=true in the environment a missing tool is a failure.
-    ///
-    /// On two cores the whole takes about 20 minutes from nothing, --quick under a minute once built.
     Test {
         /// Only formatting, lints and the tests on real threads
         #[arg(long)]
@@ -82,8 +80,14 @@ enum Command {
         /// File to which the demonstration writes its trace
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
+        /// Name the scenes and play none
+        #[arg(long)]
+        list: bool,
+        /// Play only this scene
+        #[arg(long, value_name = "NAME")]
+        scene: Option<String>,
         /// Builds and plays the cancelling channel of examples/com-channel under Wine instead
-        #[arg(long, conflicts_with = "trace")]
+        #[arg(long, conflicts_with_all = ["trace", "list", "scene"])]
         com: bool,
     },
     /// Runs the programs of examples/boards on every board in the emulator and compares what they print
@@ -153,7 +157,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Header { check } => header::command(&project, check),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
         Command::Demo { com: true, .. } => channel::command(&project),
-        Command::Demo { trace, .. } => demo::command(&project, trace.as_deref()),
+        Command::Demo { trace, list, scene, .. } => demo::command(&project, trace.as_deref(), list, scene.as_deref()),
         Command::Boards { bless } => boards::command(&project, bless),
         Command::Interrupts => interrupts::command(&project),
         Command::Harts => harts::command(&project),

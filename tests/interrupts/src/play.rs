@@ -88,7 +88,7 @@ unsafe impl Port for Counting {
     }
 }
 
-type Board = Runtime<Counting, Fixed<3, 1>>;
+type Board = Runtime<Counting, Fixed<2, 1>>;
 
 const fn new_board() -> Board {
     Runtime::new(
@@ -117,7 +117,7 @@ fn board() -> &'static Board {
     unsafe { &*BOARD.0.get() }
 }
 
-type Reference = CancelObject<'static, Counting, Fixed<3, 1>>;
+type Reference = CancelObject<'static, Counting, Fixed<2, 1>>;
 
 /// The references, one of the thread's and one of the handler's.
 struct References([UnsafeCell<Option<Reference>>; 2]);
@@ -126,8 +126,8 @@ struct References([UnsafeCell<Option<Reference>>; 2]);
 unsafe impl Sync for References {}
 
 static REFERENCES: References = References([const { UnsafeCell::new(None) }; 2]);
-static CALLS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
-static FRAMES: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+static CALLS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+static FRAMES: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
 /// The answers: the thread's from the front, the handler's in a table of its own.
 static THREADS: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
 static HANDLERS: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
@@ -293,7 +293,7 @@ fn replied(reply: Result<Reply, Hresult>) -> Hresult {
     }
 }
 
-fn named(handles: &[AtomicUsize; 2], call: Call) -> Option<CallHandle> {
+fn named(handles: &[AtomicUsize; 3], call: Call) -> Option<CallHandle> {
     CallHandle::from_bits(handles[call as usize].load(Relaxed))
 }
 

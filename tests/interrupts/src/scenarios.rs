@@ -1,6 +1,6 @@
 //! What is interrupted by what. The image does it; its judge asks the reference model for the answers that are allowed.
 
-use Call::{A, B};
+use Call::{A, B, C};
 use Object::{Handlers, Threads};
 use Op::*;
 
@@ -11,6 +11,8 @@ pub enum Call {
     A,
     /// The second.
     B,
+    /// The third.
+    C,
 }
 
 /// Whose reference to a cancel object.
@@ -122,9 +124,11 @@ scenarios! {
     "drop the last, cancel": [Enable, Begin(A), Get(Threads), Complete(A), Finish(A)], Drop(Threads) => [CancelCall(A, 0)], [];
     "drop the last, begin": [Enable, Begin(A), Get(Threads), Complete(A), Finish(A)], Drop(Threads) => [BeginAsync(B)],
         [Poll(B), Complete(B), Finish(B)];
-    "drop the last, begin polled": [Enable, Begin(A), Get(Threads), Complete(A), Finish(A)], Drop(Threads) => [BeginAsyncPolled(B)],
-        [Poll(B), Complete(B), Finish(B)];
-    "finish, begin polled": [Enable, Begin(A), Complete(A)], Finish(A) => [BeginAsyncPolled(B)], [Poll(B), Complete(B), Finish(B)];
+    // C has the other slot, so that B gets the very one that becomes free
+    "drop the last, begin polled": [Enable, Begin(A), Get(Threads), Complete(A), Finish(A), BeginAsync(C)], Drop(Threads) => [BeginAsyncPolled(B)],
+        [Poll(B), Complete(B), Finish(B), Complete(C), Finish(C)];
+    "finish, begin polled": [Enable, Begin(A), Complete(A), BeginAsync(C)], Finish(A) => [BeginAsyncPolled(B)],
+        [Poll(B), Complete(B), Finish(B), Complete(C), Finish(C)];
     "drop, complete": [Enable, Begin(A), Get(Threads)], Drop(Threads) => [Complete(A)], [Poll(A), Finish(A)];
     "get, complete": [Enable, Begin(A)], Get(Threads) => [Complete(A)], [TestObject(Threads), Finish(A), Drop(Threads)];
     "get, cancel": [Enable, Begin(A)], Get(Threads) => [Cancel(0)], [TestObject(Threads), Complete(A), Finish(A), Drop(Threads)];

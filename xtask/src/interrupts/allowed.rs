@@ -101,7 +101,7 @@ const fn reference(object: Object) -> ReferenceId {
 
 impl Stage {
     fn new() -> Self {
-        let config = Config { shared_calls: 3, home_slots: false, threads: 1, port_waits: false, ..Config::default() };
+        let config = Config { shared_calls: 2, home_slots: false, threads: 1, port_waits: false, ..Config::default() };
         Self {
             model: Model::new(config),
             begun: BTreeSet::new(),
@@ -155,7 +155,6 @@ impl Stage {
             Op::BeginAsync(call) | Op::BeginAsyncPolled(call) => {
                 self.begun.insert(name(call));
                 let context = matches!(op, Op::BeginAsyncPolled(_));
-                self.contexts += u32::from(context);
                 ModelOp::BeginAsync { call: name(call), previous: None, context, own_timeout: None }
             }
             Op::Enable => ModelOp::Enable,
@@ -186,6 +185,7 @@ impl Stage {
         let Reply { hresult: answer, due_in, .. } = self.ask(caller, model_op)?;
         match op {
             Op::Poll(_) => return Ok(due_in.map_or(answer, |ms| ms as u32)),
+            Op::BeginAsyncPolled(_) if answer == hresult::S_OK => self.contexts += 1,
             Op::Enter(call) if answer == hresult::S_OK => {
                 self.entered.insert(name(call));
             }

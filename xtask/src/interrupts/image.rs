@@ -40,6 +40,8 @@ pub struct Traced {
     pub unmasked: BTreeSet<u32>,
     /// At which they are masked.
     pub masked: BTreeSet<u32>,
+    /// How many were executed.
+    pub executed: usize,
 }
 
 /// A function of the library.
@@ -65,7 +67,8 @@ pub struct Listing {
 
 /// An image for a processor.
 pub struct Image {
-    elf: PathBuf,
+    /// The file.
+    pub elf: PathBuf,
     machine: &'static str,
     trace: PathBuf,
 }
@@ -104,7 +107,7 @@ impl Image {
     /// Plays each operation once, uninterrupted, and logs its instructions.
     pub fn trace(&self, log: &mut Log, listing: &Listing) -> Result<Vec<Traced>> {
         let version = Cmd::new(QEMU.name).arg("--version").read()?;
-        // before version 8 the emulator has no property for it
+        // before version 9 the emulator has no property for it
         let is_old = version
             .split("version ")
             .nth(1)
@@ -170,6 +173,7 @@ fn traced(log: &str, listing: &Listing) -> Result<Vec<Traced>> {
             all.extend(current.take());
         }
         if let Some(traced) = &mut current {
+            traced.executed += 1;
             if is_masked { &mut traced.masked } else { &mut traced.unmasked }.insert(address);
             is_masked = (is_masked || listing.mask.contains(&address)) && !listing.unmask.contains(&address);
         }
@@ -236,6 +240,7 @@ mod tests {
         assert_eq!(traced.len(), 1);
         assert_eq!(traced[0].unmasked, BTreeSet::from([0x104, 0x106, 0x10c]));
         assert_eq!(traced[0].masked, BTreeSet::from([0x108, 0x10a]));
+        assert_eq!(traced[0].executed, 5);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! those at which interrupts are masked.
 
 mod allowed;
-mod image;
+pub mod image;
 #[path = "../../../tests/interrupts/src/scenarios.rs"]
 pub mod scenarios;
 
@@ -30,7 +30,8 @@ pub(crate) struct Processor {
     pub(crate) feature: Option<&'static str>,
 }
 
-const PROCESSORS: [Processor; 3] = [
+/// All of them.
+pub(crate) const PROCESSORS: [Processor; 3] = [
     Processor {
         name: "Cortex-M0, critical section",
         target: "thumbv6m-none-eabi",

@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use super::compare::{MET, TOOLS};
-use super::instructions::{Measured, PROCESSORS};
+use super::instructions::{self, Measured};
 use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Target, Use, is_c};
 use super::listing::Listing;
 use super::peers;
@@ -46,7 +46,7 @@ const PANICS: &str = "core::panicking::";
 const INTRODUCTION: &str = "\
 # Footprint on boards
 
-Written by `cargo xtask size`, and compared by `cargo xtask test size`: with the same tools every figure must be the same,
+Written by `cargo xtask size`, and compared by `cargo xtask size --check`: with the same tools every figure must be the same,
 so that a change of one is on purpose; with others none may be more than a fifth worse (and 16 bytes). A budget, once met, must
 stay met with any. All bytes are the library's: the C library `libcocancel.a`, built for size (`opt-level=z`, fat LTO, one codegen unit,
 `panic=abort`, no std), linked with `--gc-sections` into an image whose program uses
@@ -80,8 +80,8 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
         }
     }
     let mut measured = Vec::new();
-    for processor in PROCESSORS {
-        measured.push((processor.name, processor.measure(project, log)?));
+    for processor in crate::interrupts::PROCESSORS {
+        measured.push((processor.name, instructions::measure(processor, project, log)?));
     }
     let whole = &images[&(CORTEX_M3, Use::Com.name())];
     let mut page = format!("{INTRODUCTION}\n{TOOLS}{}\n", tools()?);
@@ -245,7 +245,7 @@ fn stacks(page: &mut String, images: &BTreeMap<(usize, &str), Image>) -> Result<
 fn instructions(page: &mut String, measured: &[(&str, Measured)]) -> Result<()> {
     writeln!(
         page,
-        "\n## Instructions of an operation\n\nLeast and most among the scenarios of `tests/interrupts` (`opt-level=s`, Rust, 3 calls, 1 thread, the port's functions and the \
+        "\n## Instructions of an operation\n\nLeast and most among the scenarios of `tests/interrupts` (`opt-level=s`, Rust, 2 calls, 1 thread, the port's functions and the \
          test's own few instructions included), when nothing interrupts.\n\n| operation | {} |\n|---|{}",
         measured.iter().map(|(name, _)| format!("{name}: least | most")).collect::<Vec<_>>().join(" | "),
         "---|".repeat(measured.len() * 2)
