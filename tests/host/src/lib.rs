@@ -18,8 +18,8 @@ pub mod script;
 pub mod scripted;
 pub mod stepped;
 
+use parking_lot::Mutex;
 use std::ptr::without_provenance_mut;
-use std::sync::Mutex;
 
 pub use both::Both;
 use cocancel::CallOptions;
@@ -38,6 +38,6 @@ pub fn options(n: u32, polls: bool) -> CallOptions {
 pub fn forever<T>(value: T) -> &'static T {
     static ALL: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     let value = Box::leak(Box::new(value));
-    ALL.lock().unwrap().push((&raw const *value).expose_provenance());
+    ALL.lock().push((&raw const *value).expose_provenance());
     value
 }

@@ -1,10 +1,10 @@
 //! Waits that sleep by the value of a word, as futexes do: what comes between the last look and the sleep must not be lost. And call contexts that
 //! were handed back, as objects; and the contexts of cancellers that poll.
 
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::mem;
 use std::ptr::{null_mut, without_provenance_mut};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -49,7 +49,7 @@ unsafe impl Port for Futex {
         Some(null_mut())
     }
     fn wait(&self, point: WaitPoint, ms: Option<u32>) {
-        if let Some(meanwhile) = self.before_sleep.lock().unwrap().take() {
+        if let Some(meanwhile) = self.before_sleep.lock().take() {
             meanwhile();
         }
         // SAFETY: the word of a slot, which lives as long as the runtime
@@ -59,10 +59,10 @@ unsafe impl Port for Futex {
         }
     }
     fn wake(&self, point: WaitPoint) {
-        self.woken.lock().unwrap().push(point.side);
+        self.woken.lock().push(point.side);
     }
     fn retire(&self, context: *mut ()) {
-        self.retired.lock().unwrap().push(context.addr());
+        self.retired.lock().push(context.addr());
     }
     fn cancel_requested(&self, _: CallHandle, _: *mut (), _: Option<u32>) {
         self.now.fetch_add(self.slow.load(SeqCst), SeqCst);
@@ -77,7 +77,7 @@ fn runtime() -> &'static Rt {
 }
 
 fn before_sleep(runtime: &Rt, meanwhile: impl FnOnce() + Send + 'static) {
-    *runtime.port().before_sleep.lock().unwrap() = Some(Box::new(meanwhile));
+    *runtime.port().before_sleep.lock() = Some(Box::new(meanwhile));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn whoever_polls_for_a_canceller_wakes_the_one_that_waits() {
         assert_eq!(object.cancel(Timeout::millis(100), Waiting::Never), Hresult::RPC_E_CALL_CANCELED);
         rt.port().now.fetch_add(200, SeqCst);
         assert_eq!(object.poll(), Ok(Poll::Ended(Outcome::Canceled)));
-        assert!(mem::take(&mut *rt.port().woken.lock().unwrap()).contains(&Side::Canceller));
+        assert!(mem::take(&mut *rt.port().woken.lock()).contains(&Side::Canceller));
     });
     let canceller = std::thread::spawn(move || {
         ID.set(2);
@@ -184,7 +184,7 @@ fn a_polling_cancellers_context_is_retired_once_whatever_the_answer() {
         if !is_complete {
             assert!(rt.complete(call).is_ok());
         }
-        assert_eq!(mem::take(&mut *rt.port().retired.lock().unwrap()), [7], "{timeout:?}");
+        assert_eq!(mem::take(&mut *rt.port().retired.lock()), [7], "{timeout:?}");
         assert_eq!(rt.calls().count(), 0);
     }
 }
