@@ -145,6 +145,9 @@ impl ThreadSlot {
 
 #[cfg(not(any(loom, target_os = "none")))]
 const _: () = assert!(size_of::<ThreadSlot>() == 128);
+// what a canceller looks at, the first half of the home slot, ends the line that the id and the stack head begin
+#[cfg(not(any(loom, target_os = "none")))]
+const _: () = assert!(core::mem::offset_of!(ThreadSlot, home) == 32);
 #[cfg(all(not(loom), target_os = "none", target_pointer_width = "32", not(feature = "com")))]
 const _: () = assert!(size_of::<ThreadSlot>() <= 16);
 #[cfg(all(not(loom), target_os = "none", target_pointer_width = "32", feature = "com"))]
