@@ -12,7 +12,7 @@ pub(crate) use foreign::AtomicPtr as ForeignPtr;
 #[cfg(all(feature = "com", target_has_atomic = "32"))]
 use core::sync::atomic as foreign;
 #[cfg(all(feature = "com", not(target_has_atomic = "32")))]
-use portable_atomic as foreign;
+use emulated as foreign;
 
 #[cfg(all(not(test), not(loom), target_has_atomic = "32"))]
 mod imp {
@@ -24,10 +24,10 @@ compile_error!(
     "this target has no compare-exchange: enable the feature `critical-section` or `unsafe-assume-single-core`"
 );
 
+#[cfg(not(target_has_atomic = "32"))]
+mod emulated;
 #[cfg(all(not(test), not(loom), not(target_has_atomic = "32")))]
-mod imp {
-    pub(crate) use portable_atomic::{AtomicPtr, AtomicU32, Ordering};
-}
+use emulated as imp;
 
 #[cfg(loom)]
 mod imp {
