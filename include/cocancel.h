@@ -199,7 +199,7 @@ int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 /*
  Bytes of the index for each thread, where there is one.
  */
-#define COCANCEL_INDEX_SIZE 8
+#define COCANCEL_INDEX_SIZE 0
 #endif
 
 #if !defined(COCANCEL_BARE)
@@ -213,18 +213,18 @@ int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 /*
  Bytes of a runtime without its tables.
  */
-#define COCANCEL_RUNTIME_SIZE 80
+#define COCANCEL_RUNTIME_SIZE 72
 #endif
 
 #if (defined(COCANCEL_BARE) && !defined(COCANCEL_WITH_COM))
 /*
  Bytes of a runtime without its tables.
  */
-#define COCANCEL_RUNTIME_SIZE 56
+#define COCANCEL_RUNTIME_SIZE 48
 #endif
 
 /*
- With more threads than this the storage has an index; with fewer, look-ups scan the threads.
+ With more threads than this the storage has an index, but for targets without an operating system; without one look-ups scan the threads.
  */
 #define COCANCEL_INDEXED_ABOVE 16
 

@@ -46,6 +46,6 @@ pub use runtime::client::{Begun, CallOptions, Outcome, Poll};
 pub use runtime::inspect::CallInfo;
 pub use runtime::server::{Refusal, Reply};
 pub use state::Phase;
-pub use storage::{Borrowed, Fixed, Storage, is_valid_capacity};
+pub use storage::{Borrowed, Fixed, Storage, Unindexed, is_valid_capacity};
 pub use thread::ThreadSlot;
 pub use time::Timeout;

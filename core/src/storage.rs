@@ -6,7 +6,7 @@ use crate::index::{self, IndexCell};
 use crate::stack;
 use crate::thread::ThreadSlot;
 
-/// The tables of a runtime. Implemented by [`Fixed`] and [`Borrowed`].
+/// The tables of a runtime. Implemented by [`Fixed`], [`Borrowed`] and [`Unindexed`].
 pub trait Storage: Sync + sealed::Sealed {
     /// The shared call slots: the capacity.
     fn calls(&self) -> &[CallSlot];
@@ -122,5 +122,34 @@ impl Storage for Borrowed<'_> {
     }
     fn index(&self) -> &[IndexCell] {
         self.index
+    }
+}
+
+/// As [`Borrowed`], without an index: look-ups scan the threads, and nothing of an index is linked. For boards.
+#[derive(Debug)]
+pub struct Unindexed<'a> {
+    calls: &'a [CallSlot],
+    threads: &'a [ThreadSlot],
+}
+
+impl<'a> Unindexed<'a> {
+    /// Uses these tables, which are nobody else's; `None` if their sizes are not valid (see [`is_valid_capacity`]).
+    #[must_use]
+    pub const fn new(calls: &'a mut [CallSlot], threads: &'a mut [ThreadSlot]) -> Option<Self> {
+        if is_valid_capacity(calls.len(), threads.len(), 0) { Some(Self { calls, threads }) } else { None }
+    }
+}
+
+impl sealed::Sealed for Unindexed<'_> {}
+
+impl Storage for Unindexed<'_> {
+    fn calls(&self) -> &[CallSlot] {
+        self.calls
+    }
+    fn threads(&self) -> &[ThreadSlot] {
+        self.threads
+    }
+    fn index(&self) -> &[IndexCell] {
+        &[]
     }
 }

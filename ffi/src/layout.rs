@@ -39,24 +39,25 @@ pub const COCANCEL_THREAD_SIZE: usize = 16;
 pub const COCANCEL_INDEX_SIZE: usize = 16;
 /// Bytes of the index for each thread, where there is one.
 #[cfg(target_os = "none")]
-pub const COCANCEL_INDEX_SIZE: usize = 8;
+pub const COCANCEL_INDEX_SIZE: usize = 0;
 
 /// Bytes of a runtime without its tables.
 #[cfg(not(target_os = "none"))]
 pub const COCANCEL_RUNTIME_SIZE: usize = 384;
 /// Bytes of a runtime without its tables.
 #[cfg(all(target_os = "none", feature = "com"))]
-pub const COCANCEL_RUNTIME_SIZE: usize = 80;
+pub const COCANCEL_RUNTIME_SIZE: usize = 72;
 /// Bytes of a runtime without its tables.
 #[cfg(all(target_os = "none", not(feature = "com")))]
-pub const COCANCEL_RUNTIME_SIZE: usize = 56;
+pub const COCANCEL_RUNTIME_SIZE: usize = 48;
 
-/// With more threads than this the storage has an index; with fewer, look-ups scan the threads.
+/// With more threads than this the storage has an index, but for targets without an operating system; without one look-ups scan the threads.
 pub const COCANCEL_INDEXED_ABOVE: usize = 16;
 
 const _: () = assert!(size_of::<CallSlot>() <= COCANCEL_CALL_SIZE);
 const _: () = assert!(size_of::<ThreadSlot>() <= COCANCEL_THREAD_SIZE);
 const _: () = assert!(size_of::<cocancel_runtime>() <= COCANCEL_RUNTIME_SIZE);
+#[cfg(not(target_os = "none"))]
 const _: () = assert!(size_of::<IndexCell>() * 2 == COCANCEL_INDEX_SIZE);
 const _: () = assert!(align_of::<cocancel_runtime>() <= COCANCEL_STORAGE_ALIGN);
 const _: () = assert!(align_of::<CallSlot>() <= COCANCEL_STORAGE_ALIGN);
@@ -66,6 +67,7 @@ const _: () = assert!(align_of::<ThreadSlot>() <= COCANCEL_STORAGE_ALIGN);
 pub(crate) struct Layout {
     pub(crate) calls: usize,
     pub(crate) threads: usize,
+    #[cfg(not(target_os = "none"))]
     pub(crate) index: usize,
     pub(crate) cells: usize,
     pub(crate) size: usize,
@@ -76,7 +78,15 @@ pub(crate) fn layout(calls: usize, threads: usize) -> Option<Layout> {
     let first = COCANCEL_RUNTIME_SIZE;
     let thread_table = first.checked_add(calls.checked_mul(COCANCEL_CALL_SIZE)?)?;
     let index = thread_table.checked_add(threads.checked_mul(COCANCEL_THREAD_SIZE)?)?;
-    let cells = if threads > COCANCEL_INDEXED_ABOVE { threads.checked_mul(2)? } else { 0 };
+    let is_indexed = COCANCEL_INDEX_SIZE != 0 && threads > COCANCEL_INDEXED_ABOVE;
+    let cells = if is_indexed { threads.checked_mul(2)? } else { 0 };
     let size = index.checked_add(cells.checked_mul(size_of::<IndexCell>())?)?;
-    Some(Layout { calls: first, threads: thread_table, index, cells, size })
+    Some(Layout {
+        calls: first,
+        threads: thread_table,
+        #[cfg(not(target_os = "none"))]
+        index,
+        cells,
+        size,
+    })
 }

@@ -4,11 +4,11 @@ use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
 use core::slice;
 
-use cocancel::{Borrowed, CallSlot, Hresult, IndexCell, Runtime, ThreadSlot};
+use cocancel::{CallSlot, Hresult, Runtime, ThreadSlot};
 
 use crate::layout::{COCANCEL_STORAGE_ALIGN, layout};
 use crate::port::{HostPort, cocancel_port};
-use crate::target::{DEFAULT, cocancel_runtime};
+use crate::target::{DEFAULT, Tables, cocancel_runtime};
 
 /// The version of this interface. It changes when a struct or a function does; cocancel_init refuses another one.
 pub const COCANCEL_ABI_VERSION: u32 = 1;
@@ -83,9 +83,14 @@ pub unsafe extern "C" fn cocancel_init(
     let calls = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.calls).cast::<CallSlot>(), calls) };
     // SAFETY: as above
     let threads = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.threads).cast::<ThreadSlot>(), threads) };
+    #[cfg(target_os = "none")]
+    let tables = Tables::new(calls, threads);
+    #[cfg(not(target_os = "none"))]
     // SAFETY: as above
-    let cells = unsafe { slice::from_raw_parts_mut(storage.byte_add(layout.index).cast::<IndexCell>(), layout.cells) };
-    let Some(tables) = Borrowed::new(calls, threads, cells) else {
+    let tables = Tables::new(calls, threads, unsafe {
+        slice::from_raw_parts_mut(storage.byte_add(layout.index).cast::<cocancel::IndexCell>(), layout.cells)
+    });
+    let Some(tables) = tables else {
         life.end();
         return Hresult::E_INVALIDARG;
     };

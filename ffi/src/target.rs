@@ -1,11 +1,18 @@
 //! Which runtime a C function works on.
 
-use cocancel::{Borrowed, Global, Hresult, Life, Runtime};
+use cocancel::{Global, Hresult, Life, Runtime};
 
 use crate::port::HostPort;
 
+/// The tables in the host's storage. A board has few threads: scanning them takes less than an index would add to its image.
+#[cfg(target_os = "none")]
+pub(crate) type Tables = cocancel::Unindexed<'static>;
+/// The tables in the host's storage.
+#[cfg(not(target_os = "none"))]
+pub(crate) type Tables = cocancel::Borrowed<'static>;
+
 /// A runtime with a port of the host's.
-pub(crate) type HostRuntime = Runtime<HostPort, Borrowed<'static>>;
+pub(crate) type HostRuntime = Runtime<HostPort, Tables>;
 
 /// A runtime in storage of the host's. Opaque.
 pub struct cocancel_runtime {
