@@ -17,12 +17,10 @@
 //!
 //! All words are atomics, so a rule broken by a host shows as a wrong answer, never as a data race.
 
-use core::convert::Infallible;
-
 use crate::hresult::Hresult;
 use crate::request::Request;
 use crate::stack::Head;
-use crate::state::{Phase, State};
+use crate::state::{Did, Refused, State, Step, Stepped};
 #[cfg(feature = "com")]
 use crate::sync::ForeignPtr;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -53,25 +51,16 @@ pub struct CallSlot {
     saved: AtomicPtr<()>,
 }
 
-/// What was in a slot when it became vacant: all that is left to do is foreign code.
+/// What a transition that may drop the last pin did, with what could be read only while the pin was still held.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "contexts have to be retired and custom objects released"]
-pub(crate) struct Left {
-    pub(crate) phase: Phase,
-    pub(crate) host: *mut (),
-    pub(crate) context: *mut (),
-    pub(crate) canceller: *mut (),
-}
-
-/// What a step that may drop the last pin answers, with what could be read only while the pin was still held.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed<T> {
-    pub(crate) out: T,
+pub(crate) struct Passed {
+    pub(crate) did: Did,
     pub(crate) host: *mut (),
     /// The failure that the server's side left, where the phase is *failed*.
     pub(crate) result: Hresult,
-    /// The slot became vacant.
-    pub(crate) left: Option<Left>,
+    pub(crate) context: *mut (),
+    pub(crate) canceller: *mut (),
 }
 
 /// What a call is filled with before it is published.
@@ -120,45 +109,64 @@ impl CallSlot {
         (&raw const self.state).cast()
     }
 
-    /// Moves the state by `step` until its compare-exchange succeeds or it refuses.
-    #[inline]
-    pub(crate) fn transition<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<T, E> {
-        let mut current = self.state();
-        loop {
-            let (next, out) = step(current)?;
-            // AcqRel: release publishes what this side wrote (reply, wake context) to whoever sees the new word, and keeps
-            // a dropping step's payload reads above it; acquire shows what the others wrote before theirs.
-            // Acquire on failure: the next round decides, and reads the payload, on the word it saw.
-            match self.state.compare_exchange(current.bits(), next.bits(), AcqRel, Acquire) {
-                Ok(_) => return Ok(out),
-                Err(seen) => current = State::from_bits(seen),
-            }
-        }
+    /// Moves the state of the call that `generation` means, or of whatever is in the slot, by `step` until its compare-exchange succeeds or it
+    /// refuses.
+    ///
+    /// On boards one copy in the image, to which the steps are passed as functions.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn transition(&self, generation: Option<u32>, step: fn(State) -> Stepped) -> Stepped {
+        self.pass(generation, step, |_, step| step)
     }
 
     /// The same for a step that may drop the last pin.
-    #[inline]
-    pub(crate) fn drop_by<T, E>(&self, step: impl Fn(State) -> Result<(State, T), E>) -> Result<Passed<T>, E> {
-        self.transition(|current| {
-            let (next, out) = step(current)?;
-            // read before the compare-exchange, while our pin keeps them constant (rule 7)
-            let payload = self.payload(current.phase());
-            let left = if next.is_published() { None } else { Some(payload) };
-            Ok((next, Passed { out, host: payload.host, result: self.result(), left }))
-        })
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn drop_by(&self, generation: Option<u32>, step: fn(State) -> Stepped) -> Result<Passed, Refused> {
+        self.pass(generation, step, Self::payload)
     }
 
-    /// Drops a pin that is not needed for anything more.
+    /// Drops a pin that is not needed for anything more; what was in the slot, if it is vacant now.
     #[inline]
-    pub(crate) fn unpin(&self) -> Option<Left> {
-        let unpinned = self.transition(|current| {
-            let next = current.unpin();
-            // as above; with others' pins left the payload's cache line need not be touched
-            let left = if next.is_published() { None } else { Some(self.payload(current.phase())) };
-            Ok::<_, Infallible>((next, left))
-        });
-        match unpinned {
-            Ok(left) => left,
+    pub(crate) fn unpin(&self) -> Option<Passed> {
+        // with others' pins left the payload's cache line need not be touched
+        let payload = |slot: &Self, step: Step| if step.did.vacated() { Some(slot.payload(step)) } else { None };
+        self.pass(None, State::unpin, payload).ok().flatten()
+    }
+
+    /// To be read before the compare-exchange, while our pin keeps it constant (rule 7).
+    #[inline]
+    fn payload(&self, step: Step) -> Passed {
+        Passed {
+            did: step.did,
+            host: self.host(),
+            result: self.result(),
+            context: self.context(),
+            canceller: self.canceller(),
+        }
+    }
+
+    #[inline]
+    fn pass<T>(
+        &self,
+        generation: Option<u32>,
+        step: fn(State) -> Stepped,
+        read: impl Fn(&Self, Step) -> T,
+    ) -> Result<T, Refused> {
+        let mut current = self.state();
+        loop {
+            if let Some(generation) = generation {
+                current.of(generation)?;
+            }
+            let step = step(current)?;
+            let out = read(self, step);
+            // AcqRel: release publishes what this side wrote (reply, wake context) to whoever sees the new word, and keeps
+            // a dropping step's payload reads above it; acquire shows what the others wrote before theirs.
+            // Acquire on failure: the next round decides, and reads the payload, on the word it saw.
+            match self.state.compare_exchange(current.bits(), step.next.bits(), AcqRel, Acquire) {
+                Ok(_) => return Ok(out),
+                Err(seen) => current = State::from_bits(seen),
+            }
         }
     }
 
@@ -173,17 +181,6 @@ impl CallSlot {
     #[inline]
     pub(crate) fn is_without_contexts(&self) -> bool {
         self.context().is_null() && self.canceller().is_null()
-    }
-
-    #[inline]
-    fn payload(&self, phase: Phase) -> Left {
-        Left {
-            phase,
-            // Relaxed, all three: made visible by the acquire of the state word (rules 3 and 5)
-            host: self.host.load(Relaxed),
-            context: self.context.load(Relaxed),
-            canceller: self.canceller.load(Relaxed),
-        }
     }
 
     /// Takes a vacant slot of the shared table, for [`publish`](Self::publish).

@@ -24,20 +24,8 @@ macro_rules! codes {
             }
         }
 
-        impl Hresult {
-            /// The same as a C string; "unknown" for a code that this library does not answer with.
-            #[must_use]
-            pub const fn c_name(self) -> &'static CStr {
-                let name = match self.0 as u32 {
-                    $($value => concat!(stringify!($name), "\0"),)*
-                    _ => "unknown\0",
-                };
-                match CStr::from_bytes_with_nul(name.as_bytes()) {
-                    Ok(name) => name,
-                    Err(_) => c"unknown",
-                }
-            }
-        }
+        /// A table, not a `match`: in an image it takes half the room.
+        const C_NAMES: &[(Hresult, &CStr)] = &[$((Hresult($value as u32 as i32), c_name(concat!(stringify!($name), "\0")))),*];
 
         #[cfg(test)]
         pub(crate) const ALL: &[(&str, u32)] = &[$((stringify!($name), $value)),*];
@@ -75,7 +63,20 @@ codes! {
     CO_E_CANCEL_DISABLED = 0x8001_0140;
 }
 
+const fn c_name(name: &str) -> &CStr {
+    match CStr::from_bytes_with_nul(name.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => c"unknown",
+    }
+}
+
 impl Hresult {
+    /// Its [`name`](Self::name) as a C string; "unknown" for a code that this library does not answer with.
+    #[must_use]
+    pub fn c_name(self) -> &'static CStr {
+        C_NAMES.iter().find(|(code, _)| *code == self).map_or(c"unknown", |(_, name)| name)
+    }
+
     /// Whether this is a failure code (bit 31 set).
     #[must_use]
     pub const fn is_err(self) -> bool {

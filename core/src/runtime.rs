@@ -16,12 +16,12 @@ pub(crate) mod server;
 pub(crate) mod threads;
 pub(crate) mod tick;
 
-use crate::call::{CallSlot, Left};
+use crate::call::{CallSlot, Passed};
 use crate::event::{Event, EventKind};
 use crate::handle::{CallHandle, Named};
 use crate::hresult::Hresult;
 use crate::port::{Port, Side, WaitPoint};
-use crate::state::{Phase, Refused, State, Wakes};
+use crate::state::{Did, Phase, Refused, State};
 use crate::storage::Storage;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
@@ -146,26 +146,32 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Takes a vacant shared slot.
     pub(crate) fn claim(&self) -> Option<(Slot<'_>, State)> {
-        let calls = self.storage.calls();
         // Relaxed: a hint
-        let start = self.shared.free_call.load(Relaxed) as usize;
-        let (before, from) = calls.split_at_checked(start).unwrap_or((&[], calls));
-        let start = calls.len() - from.len();
-        let slots = (start..).zip(from).chain((0..).zip(before));
-        for (index, slot) in slots {
-            if let Some(state) = slot.claim() {
-                // Relaxed: a hint
-                self.shared.free_call.store(index as u32 + 1, Relaxed);
-                return Some(((index as u32, slot), state));
-            }
-        }
-        None
+        round(self.storage.calls(), self.shared.free_call.load(Relaxed)).find_map(|(index, slot)| {
+            let state = slot.claim()?;
+            // Relaxed: a hint
+            self.shared.free_call.store(index + 1, Relaxed);
+            Some(((index, slot), state))
+        })
     }
 
     /// Drops a pin.
     #[inline]
     pub(crate) fn unpin(&self, (index, slot): Slot<'_>) {
-        self.clear_up(index, slot.unpin());
+        if let Some(passed) = slot.unpin() {
+            self.clear_up(index, &passed);
+        }
+    }
+
+    /// Does what a transition that may drop a pin left to do.
+    pub(crate) fn settle(&self, slot: Slot<'_>, generation: u32, passed: &Passed) {
+        self.wake(slot, generation, passed.did);
+        if passed.did.unpins_after() {
+            self.unpin(slot);
+        }
+        if passed.did.vacated() {
+            self.clear_up(slot.0, passed);
+        }
     }
 
     /// A slot has become vacant: the next call may look there first.
@@ -178,43 +184,39 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// What is left to do for a slot that has become vacant: foreign code, which may well call back in here.
-    #[inline]
-    pub(crate) fn clear_up(&self, index: u32, left: Option<Left>) {
-        let Some(left) = left else { return };
+    fn clear_up(&self, index: u32, passed: &Passed) {
         self.offer(index);
-        for context in [left.context, left.canceller] {
+        for context in [passed.context, passed.canceller] {
             if !context.is_null() {
                 self.port.retire(context);
             }
         }
         #[cfg(feature = "com")]
-        if left.phase == Phase::Custom {
-            crate::com::custom::release(left.host);
+        if passed.did.phase() == Phase::Custom {
+            crate::com::custom::release(passed.host);
         }
-        #[cfg(not(feature = "com"))]
-        let _ = left.phase;
     }
 
     /// Wakes whom a transition concerns. The caller still holds a pin, which keeps their contexts alive.
     #[inline]
-    pub(crate) fn wake(&self, slot: Slot<'_>, generation: u32, wakes: Wakes) {
-        if !wakes.none() {
-            self.wake_some(slot, generation, wakes);
+    pub(crate) fn wake(&self, slot: Slot<'_>, generation: u32, did: Did) {
+        if did.wakes_anybody() {
+            self.wake_some(slot, generation, did);
         }
     }
 
     #[cold]
-    fn wake_some(&self, (index, slot): Slot<'_>, generation: u32, wakes: Wakes) {
+    fn wake_some(&self, (index, slot): Slot<'_>, generation: u32, did: Did) {
         let point = |side, context| WaitPoint { word: slot.word(), value: 0, side, context };
-        if wakes.client {
+        if did.wakes_client() {
             self.port.wake(point(Side::Client, slot.context()));
         }
-        if wakes.canceller {
+        if did.wakes_canceller() {
             self.port.wake(point(Side::Canceller, slot.canceller()));
         }
-        if wakes.tell_server {
+        if did.tells_server() {
             let deadline = slot.request().deadline();
-            let canceled = slot.state().phase() == Phase::Canceled;
+            let canceled = slot.state().is(Phase::Canceled);
             let remaining = if canceled { Some(0) } else { self.remaining(deadline) };
             self.port.cancel_requested(CallHandle::of_slot(index, generation), slot.context(), remaining);
         }
@@ -229,9 +231,23 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         deadline.remaining(self.now()).map(|ms| ms.min(u64::from(LONGEST)) as u32)
     }
 
+    // on boards one copy of the test for a hook; a port that has none leaves nothing of the calls
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn event(&self, kind: EventKind, call: CallHandle) {
         self.port.event(Event { kind, call });
     }
+}
+
+/// All of a table with their indices, from `start` round to the one before it.
+#[inline]
+pub(crate) fn round<T>(table: &[T], start: u32) -> impl Iterator<Item = (u32, &T)> {
+    let length = table.len() as u32;
+    let mut next = start;
+    (0..length).filter_map(move |_| {
+        let index = if next < length { next } else { 0 };
+        next = index + 1;
+        Some((index, table.get(index as usize)?))
+    })
 }
 
 /// The code for a transition that was refused because of bad input.

@@ -32,6 +32,11 @@
 //! *Canceling* is not stored: it is pending and requested. A home slot goes from VACANT to PENDING in one plain store,
 //! because only its own thread ever leaves VACANT there.
 
+mod step;
+
+use step::{ADMITTED, ENDED, TELL_SERVER, UNPIN_AFTER, VACATED};
+pub(crate) use step::{Did, Step, Stepped};
+
 /// Which of the two who can wait for a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u32)]
@@ -44,9 +49,10 @@ pub enum Side {
 
 /// Where a slot is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
 pub enum Phase {
     /// Free for the next call.
-    Vacant,
+    Vacant = 0,
     /// Taken, being filled; nobody else may touch it.
     Claimed,
     /// The server's answer is awaited.
@@ -80,46 +86,6 @@ pub(crate) const GENERATION_BITS: u32 = 32 - GENERATION_SHIFT;
 /// A pin past this number is refused. Those that cannot well fail use the rest.
 pub(crate) const MAX_PINS: u32 = 122;
 
-/// Who has to be woken after a transition, and what it did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[must_use = "a wake-up that is dropped is lost"]
-pub(crate) struct Wakes {
-    pub(crate) client: bool,
-    pub(crate) canceller: bool,
-    /// The request shows for the first time and the server's side still owes its completion: tell the transport.
-    pub(crate) tell_server: bool,
-}
-
-impl Wakes {
-    const NONE: Wakes = Wakes { client: false, canceller: false, tell_server: false };
-
-    /// Without the one that is awake already.
-    #[inline]
-    pub(crate) const fn but(self, awake: Option<Side>) -> Self {
-        match awake {
-            Some(Side::Client) => Wakes { client: false, ..self },
-            Some(Side::Canceller) => Wakes { canceller: false, ..self },
-            None => self,
-        }
-    }
-
-    #[inline]
-    pub(crate) const fn none(self) -> bool {
-        !self.client && !self.canceller && !self.tell_server
-    }
-}
-
-/// What a transition that ends the server's or the client's part answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Step {
-    pub(crate) next: State,
-    pub(crate) wakes: Wakes,
-    /// The pin of this side was kept for the waking: drop it afterwards.
-    pub(crate) unpin_after: bool,
-    /// The phase that the call was left in.
-    pub(crate) phase: Phase,
-}
-
 /// Why a transition did not take place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
@@ -131,14 +97,6 @@ pub(crate) enum Refused {
     Saturated,
     /// The order of steps is wrong: done twice, or not begun.
     OutOfOrder,
-}
-
-/// What `enter` found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
-    Admitted(State),
-    /// Cancelled or requested before: this is the completion, and the record is the server side's.
-    Refused(Step),
 }
 
 /// A snapshot of a state word.
@@ -177,6 +135,11 @@ impl State {
     }
 
     #[inline]
+    pub(crate) const fn is(self, phase: Phase) -> bool {
+        self.0 & PHASE == (phase as u32) << PHASE_SHIFT
+    }
+
+    #[inline]
     pub(crate) const fn generation(self) -> u32 {
         self.0 >> GENERATION_SHIFT
     }
@@ -209,21 +172,12 @@ impl State {
     /// Whether others may pin it: everything but vacant and claimed.
     #[inline]
     pub(crate) const fn is_published(self) -> bool {
-        !matches!(self.phase(), Phase::Vacant | Phase::Claimed)
+        matches!((self.0 & PHASE) >> PHASE_SHIFT, 2..=6)
     }
 
     #[inline]
     const fn with_phase(self, phase: Phase) -> Self {
-        let bits = match phase {
-            Phase::Vacant => 0,
-            Phase::Claimed => 1,
-            Phase::Pending => 2,
-            Phase::Completed => 3,
-            Phase::Failed => 4,
-            Phase::Canceled => 5,
-            Phase::Custom => 6,
-        };
-        State((self.0 & !PHASE) | (bits << PHASE_SHIFT))
+        State((self.0 & !PHASE) | ((phase as u32) << PHASE_SHIFT))
     }
 
     #[inline]
@@ -241,22 +195,27 @@ impl State {
         self.0 & bit != 0
     }
 
+    /// A step that only moves to `next`.
+    #[inline]
+    const fn plain(next: State) -> Stepped {
+        Ok(Step { next, did: Did::NOTHING })
+    }
+
     /// One pin less; without pins the slot is vacant and in its next generation.
     #[inline]
-    const fn dropped(self) -> Self {
+    const fn drop_pin(self, did: Did) -> Step {
+        let did = did.with(self.0 & PHASE);
         if self.pins() > 1 {
-            return State(self.0 - 1);
+            return Step { next: State(self.0 - 1), did };
         }
-        State((self.0 & GENERATION).wrapping_add(1 << GENERATION_SHIFT))
+        let next = State((self.0 & GENERATION).wrapping_add(1 << GENERATION_SHIFT));
+        Step { next, did: did.with(VACATED) }
     }
 
     /// (1) A free slot is taken.
     #[inline]
     pub(crate) const fn claim(self) -> Option<Self> {
-        match self.phase() {
-            Phase::Vacant => Some(self.with_phase(Phase::Claimed)),
-            _ => None,
-        }
+        if self.is(Phase::Vacant) { Some(self.with_phase(Phase::Claimed)) } else { None }
     }
 
     /// (2) A call becomes visible. `client` and `server` each bring a pin.
@@ -286,70 +245,100 @@ impl State {
     /// This state, if it is of the call that a handle with `generation` means. A registered custom object is no call.
     #[inline]
     pub(crate) const fn of(self, generation: u32) -> Result<Self, Refused> {
-        let is_call = self.is_published() && !matches!(self.phase(), Phase::Custom);
+        let is_call = self.is_published() && !self.is(Phase::Custom);
         if self.generation() == generation && is_call { Ok(self) } else { Err(Refused::Stale) }
     }
 
     /// (8) Somebody keeps the slot.
     #[inline]
-    pub(crate) const fn pin(self) -> Result<Self, Refused> {
+    pub(crate) const fn pin(self) -> Stepped {
         self.pin_below(MAX_PINS)
     }
 
     /// (8) The same out of the reserve, for a caller that has no way to be refused.
     #[inline]
-    pub(crate) const fn pin_reserved(self) -> Result<Self, Refused> {
+    pub(crate) const fn pin_reserved(self) -> Stepped {
         self.pin_below(PINS)
     }
 
+    /// (8) The same in an interrupt handler, which must not be the last to let go of a custom object: foreign code would run there.
     #[inline]
-    const fn pin_below(self, most: u32) -> Result<Self, Refused> {
+    pub(crate) const fn pin_in_handler(self) -> Stepped {
+        if self.is(Phase::Custom) { Err(Refused::Phase(Phase::Custom)) } else { self.pin() }
+    }
+
+    /// (8) The same for whoever comes to expire a deadline.
+    #[inline]
+    pub(crate) const fn pin_pending(self) -> Stepped {
+        if self.is(Phase::Pending) { self.pin() } else { Err(Refused::Stale) }
+    }
+
+    #[inline]
+    const fn pin_below(self, most: u32) -> Stepped {
         if !self.is_published() {
             return Err(Refused::Stale);
         }
-        if self.pins() >= most { Err(Refused::Saturated) } else { Ok(State(self.0 + 1)) }
+        if self.pins() >= most { Err(Refused::Saturated) } else { Self::plain(State(self.0 + 1)) }
     }
 
     /// (9) Somebody lets go; whoever is last leaves the slot vacant.
     #[inline]
-    pub(crate) const fn unpin(self) -> Self {
-        self.dropped()
+    pub(crate) const fn unpin(self) -> Stepped {
+        Ok(self.drop_pin(Did::NOTHING))
     }
 
     /// Leaves PENDING for `phase`, taking both waiters' bits.
     #[inline]
-    const fn end(self, phase: Phase) -> (Self, Wakes) {
-        let canceled = matches!(phase, Phase::Canceled);
-        let wakes = Wakes {
-            client: self.has(CLIENT_WAITS),
-            canceller: self.has(CANCELLER_WAITS),
-            tell_server: canceled && !self.has(REQUESTED) && self.has(SERVER),
-        };
+    const fn end(self, phase: Phase) -> Step {
+        let did = Did::NOTHING.with(ENDED | self.0 & (CLIENT_WAITS | CANCELLER_WAITS));
         let next = self.with_phase(phase).clear(CLIENT_WAITS | CANCELLER_WAITS);
-        (if canceled { next.set(REQUESTED) } else { next }, wakes)
+        if !matches!(phase, Phase::Canceled) {
+            return Step { next, did };
+        }
+        Step { next: next.set(REQUESTED), did: did.with(self.first_request()) }
     }
 
-    /// Ends one side's part, whose pin goes with it unless it is still needed.
+    /// What a request that shows now has to tell.
     #[inline]
-    const fn end_side(self, next: State, wakes: Wakes, keep_pin: bool) -> Step {
-        let unpin_after = !keep_pin && !wakes.none();
-        let phase = next.phase();
-        let next = if keep_pin || unpin_after { next } else { next.dropped() };
-        Step { next, wakes, unpin_after, phase }
+    const fn first_request(self) -> u32 {
+        if self.0 & (REQUESTED | SERVER) == SERVER { TELL_SERVER } else { 0 }
     }
 
-    /// (3) and (4) The server's side is done; `to` is Completed or Failed. The step's phase says what became of the reply:
-    /// that phase, or Canceled for an orphan.
+    /// The step that ends the call, if it is pending, or changes nothing.
     #[inline]
-    pub(crate) const fn complete(self, to: Phase) -> Result<Step, Refused> {
+    const fn end_if_pending(self, phase: Phase) -> Step {
+        if self.is(Phase::Pending) { self.end(phase) } else { Step { next: self, did: Did::NOTHING } }
+    }
+
+    /// Ends one side's part as well, whose pin goes with it unless it is still needed.
+    #[inline]
+    const fn end_side(step: Step, side: u32, keep_pin: bool) -> Step {
+        let next = step.next.clear(side);
+        if !keep_pin && !step.did.wakes_anybody() {
+            return next.drop_pin(step.did);
+        }
+        let after = if keep_pin { 0 } else { UNPIN_AFTER };
+        Step { next, did: step.did.with(next.0 & PHASE | after) }
+    }
+
+    /// (3) The server's side is done. The step's phase says what became of the reply: Completed, or Canceled for an orphan.
+    #[inline]
+    pub(crate) const fn complete(self) -> Stepped {
+        self.end_server(Phase::Completed)
+    }
+
+    /// (4) The server's side has failed: Failed, or Canceled.
+    #[inline]
+    pub(crate) const fn fail(self) -> Stepped {
+        self.end_server(Phase::Failed)
+    }
+
+    #[inline]
+    const fn end_server(self, to: Phase) -> Stepped {
         if !self.has(SERVER) {
             return Err(Refused::OutOfOrder);
         }
-        let (next, wakes) = match self.phase() {
-            Phase::Pending => self.end(to),
-            _ => (self, Wakes::NONE),
-        };
-        Ok(self.end_side(next.clear(SERVER), wakes, self.has(SERVING)))
+        Ok(Self::end_side(self.end_if_pending(to), SERVER, self.has(SERVING)))
     }
 
     /// (3) for the call that `generation` means, if nobody but its client and its server's side has touched it: the plain
@@ -357,7 +346,7 @@ impl State {
     #[inline]
     pub(crate) const fn deliver(self, generation: u32) -> Option<Self> {
         const UNTOUCHED: State = State::VACANT.publish_call(true, false);
-        const DELIVERED: State = match UNTOUCHED.complete(Phase::Completed) {
+        const DELIVERED: State = match UNTOUCHED.complete() {
             Ok(step) => step.next,
             Err(_) => UNTOUCHED,
         };
@@ -369,96 +358,101 @@ impl State {
     #[inline]
     pub(crate) const fn finish_delivered(self, generation: u32) -> Option<Self> {
         const DELIVERED: u32 = State(CLIENT + 1).with_phase(Phase::Completed).0;
-        if self.0 == generation << GENERATION_SHIFT | DELIVERED { Some(self.dropped()) } else { None }
+        if self.0 == generation << GENERATION_SHIFT | DELIVERED { Some(self.drop_pin(Did::NOTHING).next) } else { None }
     }
 
     /// (5) The client is released now.
     #[inline]
-    pub(crate) const fn cancel(self) -> Result<(Self, Wakes), Refused> {
-        match self.phase() {
-            Phase::Pending => Ok(self.end(Phase::Canceled)),
-            Phase::Vacant | Phase::Claimed => Err(Refused::Stale),
-            phase => Err(Refused::Phase(phase)),
+    pub(crate) const fn cancel(self) -> Stepped {
+        match self.pending() {
+            Ok(pending) => Ok(pending.end(Phase::Canceled)),
+            Err(refused) => Err(refused),
         }
     }
 
-    /// (11) A request with a deadline shows; if that is `sooner` than what the client knows, the client must look at it anew.
+    /// This state, if it is pending.
     #[inline]
-    pub(crate) const fn note_request(self, sooner: bool) -> Result<(Self, Wakes), Refused> {
-        match self.phase() {
-            Phase::Pending => {
-                let wakes = Wakes {
-                    client: sooner && self.has(CLIENT_WAITS),
-                    canceller: false,
-                    tell_server: !self.has(REQUESTED) && self.has(SERVER),
-                };
-                // the client's bit stays: should this canceller die before it has woken it, the server's reply still will
-                let next = if sooner { self.set(SOONER) } else { self };
-                Ok((next.set(REQUESTED), wakes))
-            }
-            Phase::Vacant | Phase::Claimed => Err(Refused::Stale),
-            phase => Err(Refused::Phase(phase)),
+    const fn pending(self) -> Result<Self, Refused> {
+        if self.is(Phase::Pending) {
+            Ok(self)
+        } else if self.is_published() {
+            Err(Refused::Phase(self.phase()))
+        } else {
+            Err(Refused::Stale)
+        }
+    }
+
+    /// (11) A request shows whose deadline is no sooner than what the client knows.
+    #[inline]
+    pub(crate) const fn note_request(self) -> Stepped {
+        match self.pending() {
+            Ok(pending) => Ok(Step { next: pending.set(REQUESTED), did: Did::NOTHING.with(pending.first_request()) }),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// (11) A request with a sooner deadline shows: the client must look at it anew.
+    #[inline]
+    pub(crate) const fn note_sooner_request(self) -> Stepped {
+        match self.note_request() {
+            // the client's bit stays: should this canceller die before it has woken it, the server's reply still will
+            Ok(step) => Ok(Step { next: step.next.set(SOONER), did: step.did.with(self.0 & CLIENT_WAITS) }),
+            refused => refused,
         }
     }
 
     /// (12) The client says that it waits; refused with the phase once there is nothing to wait for.
     #[inline]
-    pub(crate) const fn client_waits(self) -> Result<Self, Refused> {
-        match self.phase() {
-            Phase::Pending => Ok(self.clear(SOONER).set(CLIENT_WAITS)),
-            phase => Err(Refused::Phase(phase)),
+    pub(crate) const fn client_waits(self) -> Stepped {
+        match self.pending() {
+            Ok(pending) => Self::plain(pending.clear(SOONER).set(CLIENT_WAITS)),
+            Err(refused) => Err(refused),
         }
     }
 
     /// (12) The canceller says that it waits.
     #[inline]
-    pub(crate) const fn canceller_waits(self) -> Result<Self, Refused> {
-        match self.phase() {
-            Phase::Pending => Ok(self.set(CANCELLER_WAITS)),
-            phase => Err(Refused::Phase(phase)),
+    pub(crate) const fn canceller_waits(self) -> Stepped {
+        match self.pending() {
+            Ok(pending) => Self::plain(pending.set(CANCELLER_WAITS)),
+            Err(refused) => Err(refused),
         }
     }
 
-    /// (6) The server's thread comes to it.
+    /// (6) The server's thread comes to it: admitted; or it was cancelled or requested before, and this is its completion, with the
+    /// record the server side's.
     #[inline]
-    pub(crate) const fn enter(self) -> Result<Entry, Refused> {
-        if !self.has(SERVER) || self.has(SERVING) {
+    pub(crate) const fn enter(self) -> Stepped {
+        if self.0 & (SERVER | SERVING) != SERVER {
             return Err(Refused::OutOfOrder);
         }
-        let (next, wakes) = match self.phase() {
-            Phase::Pending if !self.has(REQUESTED) => return Ok(Entry::Admitted(self.set(SERVING))),
-            Phase::Pending => self.end(Phase::Canceled),
-            _ => (self, Wakes::NONE),
-        };
-        Ok(Entry::Refused(self.end_side(next.clear(SERVER), wakes, false)))
+        if self.is(Phase::Pending) && !self.has(REQUESTED) {
+            return Ok(Step { next: self.set(SERVING), did: Did::NOTHING.with(ADMITTED) });
+        }
+        Ok(Self::end_side(self.end_if_pending(Phase::Canceled), SERVER, false))
     }
 
     /// (10) The serving thread leaves it.
     #[inline]
-    pub(crate) const fn leave(self) -> Result<Self, Refused> {
+    pub(crate) const fn leave(self) -> Stepped {
         if !self.has(SERVING) {
             return Err(Refused::OutOfOrder);
         }
         let next = self.clear(SERVING);
-        Ok(if self.has(SERVER) { next } else { next.dropped() })
+        if self.has(SERVER) { Self::plain(next) } else { Ok(next.drop_pin(Did::NOTHING)) }
     }
 
     /// (7) The client is done with it; the step's phase says who owns the record: Completed or Failed, the client;
     /// Canceled, the server's side.
     #[inline]
-    pub(crate) const fn finish(self) -> Result<Step, Refused> {
+    pub(crate) const fn finish(self) -> Stepped {
         if !self.has(CLIENT) {
             return Err(Refused::OutOfOrder);
         }
-        let (next, wakes) = match self.phase() {
-            Phase::Pending => {
-                // the client is the one who ends it: it has nobody to wake in itself
-                let (next, wakes) = self.end(Phase::Canceled);
-                (next, Wakes { client: false, ..wakes })
-            }
-            _ => (self, Wakes::NONE),
-        };
-        Ok(self.end_side(next.clear(CLIENT | CLIENT_WAITS), wakes, false))
+        let step = self.end_if_pending(Phase::Canceled);
+        // the client is the one who ends it: it has nobody to wake in itself
+        let step = Step { next: step.next, did: step.did.but(CLIENT_WAITS) };
+        Ok(Self::end_side(step, CLIENT | CLIENT_WAITS, false))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::hresult::Hresult;
 use crate::port::Port;
 use crate::runtime::server::tested;
 use crate::runtime::{Runtime, Slot};
+use crate::state::State;
 use crate::storage::Storage;
 use crate::thread::ThreadSlot;
 
@@ -91,7 +92,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Current::None => Err(Hresult::RPC_E_CALL_COMPLETE),
             Current::Frameless => Err(Hresult::E_OUTOFMEMORY),
             Current::Standard(slot) => {
-                slot.1.transition(|state| Ok((state.pin()?, ()))).map_err(crate::runtime::bad_input)?;
+                slot.1.transition(None, State::pin).map_err(crate::runtime::bad_input)?;
                 self.query(slot, iid)
             }
             // SAFETY: the contract of `co_switch_call_context`

@@ -32,7 +32,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.unpin(slot);
             return Err(Hresult::CO_E_CANCEL_DISABLED);
         }
-        if state.phase() != Phase::Custom {
+        if !state.is(Phase::Custom) {
             return Ok(Found::Standard(slot));
         }
         let object = slot.1.host();

@@ -11,7 +11,7 @@ use crate::port::Port;
 use crate::runtime::cancel::{Canceller, Waiting};
 use crate::runtime::server::tested;
 use crate::runtime::{Runtime, Slot};
-use crate::state::Refused;
+use crate::state::State;
 use crate::storage::Storage;
 use crate::thread::ThreadSlot;
 use crate::time::Timeout;
@@ -67,21 +67,37 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// The slot of one of our objects.
     fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
-        let within = |base: usize, size: usize, count: usize| {
-            let offset = object.addr().checked_sub(base)?;
-            if offset < size * count { Some((offset / size) as u32) } else { None }
-        };
-        let (calls, threads) = (self.storage.calls(), self.storage.threads());
-        let index = match within(calls.as_ptr().addr(), size_of::<CallSlot>(), calls.len()) {
+        let calls = self.storage.calls();
+        let index = match position(calls, object.addr()) {
             Some(index) => index,
             None => {
-                let thread = within(threads.as_ptr().addr(), size_of::<ThreadSlot>(), threads.len())?;
-                calls.len() as u32 + thread
+                let thread = object.addr().wrapping_sub(ThreadSlot::HOME?);
+                calls.len() as u32 + position(self.storage.threads(), thread)?
             }
         };
         let slot = self.slot(index)?;
         if slot.object() == object { Some((index, slot)) } else { None }
     }
+}
+
+/// Which element of the table begins at that address, if one does; if none does, perhaps any: the caller looks.
+fn position<T>(table: &[T], address: usize) -> Option<u32> {
+    // For a multiple of the size dividing is multiplying by the inverse of its odd part, and a small processor needs no division for it.
+    const fn inverse(odd: usize) -> usize {
+        // Newton: each step doubles the bits that are right, of which there are three at first
+        let mut inverse = odd;
+        let mut right = 3;
+        while right < usize::BITS {
+            inverse = inverse.wrapping_mul(2usize.wrapping_sub(odd.wrapping_mul(inverse)));
+            right *= 2;
+        }
+        inverse
+    }
+    let shift = const { size_of::<T>().trailing_zeros() };
+    let inverse = const { inverse(size_of::<T>() >> size_of::<T>().trailing_zeros()) };
+    let distance = address.wrapping_sub(table.as_ptr().addr());
+    let position = (distance >> shift).wrapping_mul(inverse);
+    if position < table.len() { Some(position as u32) } else { None }
 }
 
 /// The runtime and the slot of an object.
@@ -143,7 +159,7 @@ unsafe extern "system" fn add_ref<P: Port, S: Storage>(this: *mut ()) -> u32 {
 /// `CoSwitchCallContext` may have none so far: then the first brings the pin that all share. Until then the serving keeps the slot.
 fn refer(slot: &CallSlot) -> u32 {
     let before = slot.add_reference();
-    if before == 0 && slot.transition(|state| Ok::<_, Refused>((state.pin_reserved()?, ()))).is_err() {
+    if before == 0 && slot.transition(None, State::pin_reserved).is_err() {
         slot.drop_reference();
         return 0;
     }

@@ -8,7 +8,7 @@ use crate::port::{Port, Side, WaitPoint};
 use crate::runtime::client::Poll;
 use crate::runtime::server::tested;
 use crate::stack::{Head, Marker};
-use crate::state::{Phase, Refused};
+use crate::state::{Phase, Refused, State};
 use crate::storage::Storage;
 use crate::time::{Deadline, Timeout};
 
@@ -71,12 +71,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             };
             let slot = (index, self.slot(index).ok_or(Hresult::E_UNEXPECTED)?);
             // decided on the very word that is pinned: foreign code must not run in a handler, not even as the last to let go of it
-            let pinned = slot.1.transition(|state| match state.phase() {
-                Phase::Custom if in_interrupt => Err(Refused::Phase(Phase::Custom)),
-                _ => Ok((state.pin()?, ())),
-            });
+            let pinned = slot.1.transition(None, if in_interrupt { State::pin_in_handler } else { State::pin });
             match pinned {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Refused::Phase(_)) if is_same() && thread.top() == top => return Err(Hresult::E_UNEXPECTED),
                 Err(Refused::Saturated) if is_same() && thread.top() == top => return Err(Hresult::E_OUTOFMEMORY),
                 Err(_) => continue,
@@ -103,7 +100,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let slot = self.find(thread)?;
         let object = CancelObject { runtime: self, slot };
         let state = slot.1.state();
-        if state.phase() == Phase::Custom {
+        if state.is(Phase::Custom) {
             return Err(Hresult::E_NOINTERFACE);
         }
         if state.is_disabled() {
@@ -133,7 +130,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     fn pin_named(&self, call: CallHandle, no_slot: impl Fn(Named) -> Hresult) -> Result<Slot<'_>, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
-        slot.1.transition(|state| Ok((state.of(generation)?.pin()?, ()))).map_err(bad_input)?;
+        slot.1.transition(Some(generation), State::pin).map_err(bad_input)?;
         Ok(slot)
     }
 
@@ -227,12 +224,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.arm(due, now);
         // A read-modify-write also where the bit is set already: it finds a client that announced itself before it could read
         // the new deadline.
-        match words.transition(|state| state.of(generation)?.note_request(sooner)) {
-            Ok(wakes) => {
+        match words.transition(Some(generation), if sooner { State::note_sooner_request } else { State::note_request })
+        {
+            Ok(step) => {
                 if elected {
                     self.event(EventKind::Requested, call);
                 }
-                self.wake(slot, generation, wakes);
+                self.wake(slot, generation, step.did);
                 lost
             }
             // released meanwhile: by our deadline, or by a later request that shortened it
@@ -277,15 +275,15 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     fn look_for_server(&self, slot: Slot<'_>, awake: Option<Side>) -> Result<(u32, Option<u32>), Hresult> {
         loop {
             // announced first, then the deadline is read
-            match slot.1.transition(|state| state.canceller_waits().map(|next| (next, next))) {
+            match slot.1.transition(None, State::canceller_waits) {
                 Err(Refused::Phase(Phase::Canceled)) => return Err(Hresult::S_OK),
                 Err(_) => return Err(Hresult::RPC_E_CALL_COMPLETE),
                 Ok(waiting) => {
                     let remaining = self.remaining(slot.1.request().deadline());
                     if remaining != Some(0) {
-                        return Ok((waiting.bits(), remaining));
+                        return Ok((waiting.next.bits(), remaining));
                     }
-                    self.expire(slot, waiting.generation(), awake);
+                    self.expire(slot, waiting.next.generation(), awake);
                 }
             }
         }

@@ -154,7 +154,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     fn take<'r>(&'r self, (index, thread): Thread<'r>) -> Option<(Slot<'r>, State)> {
         if let Some(home) = thread.home() {
             let state = home.state();
-            if state.phase() == Phase::Vacant {
+            if state.is(Phase::Vacant) {
                 return Some(((self.storage.calls().len() as u32 + index, home), state));
             }
         }
@@ -244,8 +244,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             let mut value = state.bits();
             if announce {
                 // announced first, then the deadline is read: a canceller that changes it afterwards finds the bit
-                match slot.1.transition(|state| state.of(generation)?.client_waits().map(|next| (next, next))) {
-                    Ok(waiting) => value = waiting.bits(),
+                match slot.1.transition(Some(generation), State::client_waits) {
+                    Ok(waiting) => value = waiting.next.bits(),
                     Err(Refused::Phase(_)) => continue,
                     Err(refused) => return Err(bad_input(refused)),
                 }
@@ -255,7 +255,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 return Ok(Look::Pending { value, remaining });
             }
             // an asynchronous call may be finished by another meanwhile: what is waked has to be there still
-            let pinned = slot.1.transition(|state| Ok::<_, Refused>((state.of(generation)?.pin_reserved()?, ())));
+            let pinned = slot.1.transition(Some(generation), State::pin_reserved);
             self.expire(slot, generation, Some(Side::Client));
             if pinned.is_ok() {
                 self.unpin(slot);
@@ -299,22 +299,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The client's side of a call that is on no stack any more is done; also says what its record is.
     #[inline(never)]
     pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
-        let passed = slot.1.drop_by(|state| {
-            let step = state.of(generation)?.finish()?;
-            Ok((step.next, (step, state.phase() == Phase::Pending)))
-        })?;
-        let (step, gives_up) = passed.out;
+        let passed = slot.1.drop_by(Some(generation), State::finish)?;
         let call = CallHandle::of_slot(slot.0, generation);
-        if gives_up {
+        if passed.did.ended() {
             self.event(EventKind::Canceled, call);
         }
         self.event(EventKind::Finished, call);
-        self.wake(slot, generation, step.wakes);
-        if step.unpin_after {
-            self.unpin(slot);
-        }
-        self.clear_up(slot.0, passed.left);
-        let outcome = match step.phase {
+        self.settle(slot, generation, &passed);
+        let outcome = match passed.did.phase() {
             Phase::Completed => Outcome::Completed,
             Phase::Failed => Outcome::Failed(passed.result),
             _ => Outcome::Canceled,

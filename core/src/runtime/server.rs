@@ -7,7 +7,7 @@ use crate::hresult::Hresult;
 use crate::port::Port;
 use crate::runtime::client::{Begun, CallOptions};
 use crate::stack::{Head, Marker};
-use crate::state::{Entry, Phase, Refused, State};
+use crate::state::{Phase, Refused, State, Stepped};
 use crate::storage::Storage;
 
 /// What became of the server's reply.
@@ -61,28 +61,19 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(Named::Marker { head, .. }) => return Ok(self.enter_untracked(head.kind() == Marker::Disabled)),
             Err(Named::Untracked) => return Ok(self.enter_untracked(false)),
         };
-        let passed = slot
-            .1
-            .drop_by(|state| match state.of(generation)?.enter()? {
-                Entry::Admitted(next) => Ok((next, None)),
-                Entry::Refused(step) => Ok((step.next, Some((step, state.phase() == Phase::Pending)))),
-            })
-            .map_err(|refused| Refusal::BadInput(bad_input(refused)))?;
-        let Some((step, ends_call)) = passed.out else {
+        let entered = slot.1.drop_by(Some(generation), State::enter);
+        let passed = entered.map_err(|refused| Refusal::BadInput(bad_input(refused)))?;
+        if passed.did.admitted() {
             self.event(EventKind::Entered, call);
             let is_async = slot.1.outer() == Head::ASYNCHRONOUS;
             self.push_serving(slot, is_async);
             return Ok(call);
-        };
-        if ends_call {
+        }
+        if passed.did.ended() {
             self.event(EventKind::Canceled, call);
         }
         self.event(EventKind::Orphaned, call);
-        self.wake(slot, generation, step.wakes);
-        if step.unpin_after {
-            self.unpin(slot);
-        }
-        self.clear_up(slot.0, passed.left);
+        self.settle(slot, generation, &passed);
         Err(Refusal::Canceled(passed.host))
     }
 
@@ -155,13 +146,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             _ => return Err(Hresult::E_UNEXPECTED),
         }
         self.event(EventKind::Left, frame);
-        self.leave_slot((index, slot));
+        self.leave_slot((index, slot), generation);
         Ok(())
     }
 
-    pub(crate) fn leave_slot(&self, (index, slot): Slot<'_>) {
-        if let Ok(passed) = slot.drop_by(|state| state.leave().map(|next| (next, ()))) {
-            self.clear_up(index, passed.left);
+    pub(crate) fn leave_slot(&self, slot: Slot<'_>, generation: u32) {
+        if let Ok(passed) = slot.1.drop_by(Some(generation), State::leave) {
+            self.settle(slot, generation, &passed);
         }
     }
 
@@ -185,7 +176,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.event(EventKind::Completed, call);
             return Ok(Reply::Delivered);
         }
-        self.end(slot, generation, Phase::Completed)
+        self.end(slot, generation, State::complete)
     }
 
     /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
@@ -206,14 +197,14 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(named) => return end_without_slot(named),
         };
         // a pin of its own: somebody else may end the server's side meanwhile, and the slot must not be the next call's yet
-        let pinned = slot.1.transition(|state| Ok((state.of(generation)?.pin()?, state.owes_completion())));
+        let pinned = slot.1.transition(Some(generation), State::pin);
         match pinned {
-            Ok(true) => slot.1.set_result(failure.0 as u32),
+            Ok(step) if step.next.owes_completion() => slot.1.set_result(failure.0 as u32),
             // without a pin the client gets E_FAIL, but it gets it
-            Ok(false) | Err(Refused::Saturated) => {}
+            Ok(_) | Err(Refused::Saturated) => {}
             Err(refused) => return Err(bad_input(refused)),
         }
-        let reply = self.end(slot, generation, Phase::Failed);
+        let reply = self.end(slot, generation, State::fail);
         if pinned.is_ok() {
             self.unpin(slot);
         }
@@ -222,30 +213,17 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     #[cold]
     #[inline(never)]
-    fn end(&self, slot: Slot<'_>, generation: u32, to: Phase) -> Result<Reply, Hresult> {
-        let passed = slot
-            .1
-            .drop_by(|state| {
-                let step = state.of(generation)?.complete(to)?;
-                Ok::<_, Refused>((step.next, step))
-            })
-            .map_err(bad_input)?;
-        let step = passed.out;
-        let orphaned = step.phase == Phase::Canceled;
-        self.event(
-            match step.phase {
-                Phase::Completed => EventKind::Completed,
-                Phase::Failed => EventKind::Failed,
-                _ => EventKind::Orphaned,
-            },
-            CallHandle::of_slot(slot.0, generation),
-        );
-        self.wake(slot, generation, step.wakes);
-        if step.unpin_after {
-            self.unpin(slot);
-        }
-        self.clear_up(slot.0, passed.left);
-        Ok(if orphaned { Reply::Orphaned(passed.host) } else { Reply::Delivered })
+    fn end(&self, slot: Slot<'_>, generation: u32, step: fn(State) -> Stepped) -> Result<Reply, Hresult> {
+        let passed = slot.1.drop_by(Some(generation), step).map_err(bad_input)?;
+        let phase = passed.did.phase();
+        let kind = match phase {
+            Phase::Completed => EventKind::Completed,
+            Phase::Failed => EventKind::Failed,
+            _ => EventKind::Orphaned,
+        };
+        self.event(kind, CallHandle::of_slot(slot.0, generation));
+        self.settle(slot, generation, &passed);
+        Ok(if phase == Phase::Canceled { Reply::Orphaned(passed.host) } else { Reply::Delivered })
     }
 
     /// Whether the client of the call that this thread is serving has asked to cancel it: `RPC_S_CALLPENDING` (a failure code,

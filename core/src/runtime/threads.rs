@@ -1,6 +1,6 @@
 //! What a thread does with its own slot: attach, enable and disable, exit. And finding another thread's.
 
-use super::{Runtime, Slot};
+use super::{Runtime, Slot, round};
 use crate::event::EventKind;
 use crate::handle::CallHandle;
 use crate::hresult::Hresult;
@@ -56,35 +56,34 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.drop_all(dead);
             self.free_thread(dead, id);
         }
-        let threads = self.storage.threads();
         // Relaxed: a hint
-        let start = self.shared.free_thread.load(Relaxed) as usize;
-        let (before, from) = threads.split_at_checked(start).unwrap_or((&[], threads));
-        let start = threads.len() - from.len();
-        let slots = || (start..).zip(from).chain((0..).zip(before));
+        let start = self.shared.free_thread.load(Relaxed);
         // preferably one whose home slot is not still kept by somebody from its last thread
-        let is_home_free = |thread: &ThreadSlot| thread.home().is_none_or(|home| home.state().phase() == Phase::Vacant);
-        let mut with_home = slots().filter(|(_, thread)| is_home_free(thread));
-        let (index, thread) =
-            with_home.find(|(_, thread)| thread.claim(id)).or_else(|| slots().find(|(_, thread)| thread.claim(id)))?;
-        let index = index as u32;
+        let is_home_free = |thread: &ThreadSlot| thread.home().is_none_or(|home| home.state().is(Phase::Vacant));
+        let (index, thread) = [false, true].into_iter().find_map(|any| {
+            round(self.storage.threads(), start).find(|(_, thread)| (any || is_home_free(thread)) && thread.claim(id))
+        })?;
         // Relaxed: a hint
         self.shared.free_thread.store(index + 1, Relaxed);
-        self.index().insert(id, index);
+        if let Some(by_id) = self.index() {
+            by_id.insert(id, index);
+        }
         self.port.set_local(index + 1);
         Some((index, thread))
     }
 
-    fn index(&self) -> Index<'_> {
-        Index { cells: self.storage.index(), threads: self.storage.threads() }
+    /// The index of threads by id, where the storage has one.
+    fn index(&self) -> Option<Index<'_>> {
+        let cells = self.storage.index();
+        if cells.is_empty() { None } else { Some(Index { cells, threads: self.storage.threads() }) }
     }
 
     /// The slot of the thread `id`, which is not 0. It may end at any moment: check the id again after a pin.
     pub(crate) fn find_thread(&self, id: u32) -> Option<Thread<'_>> {
-        if self.storage.index().is_empty() {
-            return (0..).zip(self.storage.threads()).find(|(_, thread)| thread.id() == id);
+        match self.index() {
+            Some(by_id) => by_id.find(id),
+            None => (0..).zip(self.storage.threads()).find(|(_, thread)| thread.id() == id),
         }
-        self.index().find(id)
     }
 
     /// Enables call cancellation on the calling thread, once more than before. Calls that begin from now on can be cancelled;
@@ -159,8 +158,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     fn free_thread(&self, (index, thread): Thread<'_>, id: u32) {
-        if !self.storage.index().is_empty() {
-            self.index().remove(id, index);
+        if let Some(by_id) = self.index() {
+            by_id.remove(id, index);
         }
         thread.release();
         // Relaxed: a hint
@@ -170,7 +169,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The client's thread has ended: its call or its registration goes.
     fn drop_client(&self, slot: Slot<'_>) {
         let state = slot.1.state();
-        if state.phase() == Phase::Custom {
+        if state.is(Phase::Custom) {
             return self.unpin(slot);
         }
         if let Ok((Outcome::Completed | Outcome::Failed(_), host)) = self.end_client(slot, state.generation()) {
@@ -193,6 +192,6 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 Ok(Reply::Delivered) | Err(_) => {}
             }
         }
-        self.leave_slot((index, slot));
+        self.leave_slot((index, slot), state.generation());
     }
 }

@@ -4,7 +4,7 @@ use super::{Runtime, Slot};
 use crate::event::EventKind;
 use crate::handle::CallHandle;
 use crate::port::{Port, Side};
-use crate::state::{Phase, Refused};
+use crate::state::{Phase, Refused, State};
 use crate::storage::Storage;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::time::{Deadline, Instant};
@@ -29,10 +29,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Releases the client of a call that the caller holds pinned and whose deadline it saw due. `true` if the call is canceled
     /// now, by whomever. `awake` is the caller, if it is one of those who wait for the call: it need not be woken.
     pub(crate) fn expire(&self, slot: Slot<'_>, generation: u32, awake: Option<Side>) -> bool {
-        match slot.1.transition(|state| state.of(generation)?.cancel()) {
-            Ok(wakes) => {
+        match slot.1.transition(Some(generation), State::cancel) {
+            Ok(step) => {
                 self.event(EventKind::Canceled, CallHandle::of_slot(slot.0, generation));
-                self.wake(slot, generation, wakes.but(awake));
+                self.wake(slot, generation, step.did.unless_awake(awake));
                 true
             }
             Err(refused) => refused == Refused::Phase(Phase::Canceled),
@@ -83,7 +83,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Expires the slot's call if its deadline is due, else tells the next tick of it.
     fn look_at(&self, index: u32, now: Instant) {
         let Some(slot) = self.slot(index) else { return };
-        if slot.state().phase() != Phase::Pending {
+        if !slot.state().is(Phase::Pending) {
             return;
         }
         let deadline = slot.request().deadline();
@@ -95,14 +95,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return self.arm(deadline, now);
         }
         // decided on the very word that is pinned: in a handler the last of a custom object must not be let go of
-        let pinned = slot.transition(|state| match state.phase() {
-            Phase::Pending => Ok((state.pin()?, state)),
-            _ => Err(Refused::Stale),
-        });
-        let Ok(state) = pinned else { return self.arm(deadline, now) };
+        let Ok(pinned) = slot.transition(None, State::pin_pending) else { return self.arm(deadline, now) };
         // the slot may have been recycled before the pin: look again
         if slot.request().deadline().is_due(now) {
-            self.expire((index, slot), state.generation(), None);
+            self.expire((index, slot), pinned.next.generation(), None);
         } else {
             self.arm(slot.request().deadline(), now);
         }

@@ -62,33 +62,44 @@ fn lawful(before: State, after: State) {
 /// A step that ends a side: its bit goes, its pin goes with it unless kept, and whoever waited is woken exactly if the call ends now.
 fn side_ends(before: State, step: Step, side: u32, keeps_pin: bool) {
     lawful(before, step.next);
-    let ends_now = before.phase() == Phase::Pending;
+    let did = step.did;
     let vacant = step.next.phase() == Phase::Vacant;
+    assert_eq!(did.vacated(), vacant);
     assert!(vacant || !step.next.has(side));
-    let dropped = !keeps_pin && !step.unpin_after;
+    let dropped = !keeps_pin && !did.unpins_after();
     if vacant {
         assert!(dropped);
     } else {
         assert_eq!(step.next.pins() + u32::from(dropped), before.pins(), "{before:?} {step:?}");
+        assert_eq!(did.phase(), step.next.phase());
     }
-    if !ends_now {
-        assert_eq!((step.wakes, step.phase), (Wakes::NONE, before.phase()));
-        assert!(!step.unpin_after);
+    assert_eq!(did.ended(), before.phase() == Phase::Pending);
+    if !did.ended() {
+        assert_eq!((did.wakes_anybody(), did.phase()), (false, before.phase()));
+        assert!(!did.unpins_after());
     } else {
-        assert_eq!(step.wakes.canceller, before.has(CANCELLER_WAITS));
-        assert!(matches!(step.phase, Phase::Completed | Phase::Failed | Phase::Canceled));
+        assert_eq!(did.wakes_canceller(), before.has(CANCELLER_WAITS));
+        assert!(matches!(did.phase(), Phase::Completed | Phase::Failed | Phase::Canceled));
         assert!(!step.next.has(CLIENT_WAITS) && !step.next.has(CANCELLER_WAITS), "taken by the waker");
-        assert_eq!(step.unpin_after, !keeps_pin && step.wakes != Wakes::NONE, "wake first, then let go");
+        let wakes = did.wakes_client() || did.wakes_canceller() || did.tells_server();
+        assert_eq!(did.unpins_after(), !keeps_pin && wakes, "wake first, then let go");
     }
+    assert!(!did.admitted());
 }
 
 #[test]
 fn no_word_at_all_makes_a_transition_panic() {
     for word in every_word() {
-        let _ = (word.claim(), word.pin(), word.unpin(), word.complete(Phase::Failed), word.cancel(), word.finish());
-        let _ = (word.note_request(true), word.client_waits(), word.canceller_waits(), word.enter(), word.leave());
+        let _ = (word.claim(), word.pin(), word.unpin(), word.complete(), word.fail(), word.cancel(), word.finish());
+        let _ = (word.note_request(), word.note_sooner_request(), word.client_waits(), word.canceller_waits());
+        let _ = (word.pin_in_handler(), word.pin_pending(), word.pin_reserved(), word.enter(), word.leave());
         let _ = (word.publish_call(true, true), word.publish_frame(true));
     }
+}
+
+/// A step that does nothing but move to `next`.
+fn plain(next: State) -> Stepped {
+    Ok(Step { next, did: Did::NOTHING })
 }
 
 fn published(state: State) -> bool {
@@ -121,11 +132,11 @@ fn claim_and_publish() {
 fn pin_and_unpin() {
     for word in words() {
         match word.pin() {
-            Ok(next) => {
+            Ok(step) => {
                 assert!(published(word) && word.pins() < MAX_PINS);
-                assert_eq!(next, State(word.0 + 1));
+                assert_eq!(step, Step { next: State(word.0 + 1), did: Did::NOTHING });
                 if word.pins() > 0 {
-                    assert_eq!(next.unpin(), word);
+                    assert_eq!(unpinned(step.next), word);
                 }
             }
             Err(Refused::Stale) => assert!(!published(word)),
@@ -133,30 +144,45 @@ fn pin_and_unpin() {
         }
         // the reserve goes on up to where the count would run over into the next bit
         match word.pin_reserved() {
-            Ok(next) => assert!(published(word) && next.pins() == word.pins() + 1 && flags(next) == flags(word)),
+            Ok(step) => {
+                assert!(published(word) && step.next.pins() == word.pins() + 1 && flags(step.next) == flags(word));
+            }
             Err(Refused::Stale) => assert!(!published(word)),
             Err(refused) => assert!(refused == Refused::Saturated && word.pins() == PINS),
         }
+        // where foreign code must not run, and where only a deadline is to be expired
+        let custom = word.phase() == Phase::Custom;
+        assert_eq!(word.pin_in_handler(), if custom { Err(Refused::Phase(Phase::Custom)) } else { word.pin() });
+        let pending = word.phase() == Phase::Pending;
+        assert_eq!(word.pin_pending(), if pending { word.pin() } else { Err(Refused::Stale) });
         if published(word) {
-            lawful(word, word.unpin());
+            let step = word.unpin().unwrap();
+            lawful(word, step.next);
+            assert_eq!(step.did.vacated(), word.pins() == 1);
+            assert_eq!(step.next.phase() == Phase::Vacant, word.pins() == 1);
+            assert_eq!(step.did.phase(), word.phase(), "what the last to let go has to clear up");
+            assert!(!step.did.wakes_anybody() && !step.did.unpins_after());
         }
-        assert!(!published(word) || (word.unpin().phase() == Phase::Vacant) == (word.pins() == 1));
     }
+}
+
+fn unpinned(word: State) -> State {
+    word.unpin().unwrap().next
 }
 
 #[test]
 fn complete_and_fail() {
     for word in words() {
         for to in [Phase::Completed, Phase::Failed] {
-            match word.complete(to) {
+            match if to == Phase::Completed { word.complete() } else { word.fail() } {
                 Err(refused) => assert!(refused == Refused::OutOfOrder && !word.has(SERVER)),
                 Ok(step) => {
                     assert!(word.has(SERVER));
                     side_ends(word, step, SERVER, word.has(SERVING));
                     if word.phase() == Phase::Pending {
-                        assert_eq!(step.phase, to);
-                        assert_eq!(step.wakes.client, word.has(CLIENT_WAITS));
-                        assert!(!step.wakes.tell_server, "the server need not be told that it is done");
+                        assert_eq!(step.did.phase(), to);
+                        assert_eq!(step.did.wakes_client(), word.has(CLIENT_WAITS));
+                        assert!(!step.did.tells_server(), "the server need not be told that it is done");
                     }
                 }
             }
@@ -172,10 +198,10 @@ fn finish() {
             Ok(step) => {
                 assert!(word.has(CLIENT));
                 side_ends(word, step, CLIENT, false);
-                assert!(!step.wakes.client, "the client is awake");
+                assert!(!step.did.wakes_client(), "the client is awake");
                 if word.phase() == Phase::Pending {
-                    assert_eq!(step.phase, Phase::Canceled);
-                    assert_eq!(step.wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED));
+                    assert_eq!(step.did.phase(), Phase::Canceled);
+                    assert_eq!(step.did.tells_server(), word.has(SERVER) && !word.has(REQUESTED));
                 }
             }
         }
@@ -187,29 +213,33 @@ fn enter_and_leave() {
     for word in words() {
         match word.enter() {
             Err(refused) => assert!(refused == Refused::OutOfOrder && (!word.has(SERVER) || word.has(SERVING))),
-            Ok(Entry::Admitted(next)) => {
+            Ok(step) if step.did.admitted() => {
                 assert!(word.phase() == Phase::Pending && !word.has(REQUESTED), "canceled before: never entered");
-                assert_eq!(next, State(word.0 | SERVING));
+                assert_eq!(step.next, State(word.0 | SERVING));
+                assert!(!step.did.wakes_anybody() && !step.did.vacated() && !step.did.unpins_after());
                 // left at once, nothing has changed
-                assert_eq!(next.leave(), Ok(word));
+                assert_eq!(step.next.leave(), plain(word));
             }
-            Ok(Entry::Refused(step)) => {
+            Ok(step) => {
                 assert!(word.phase() != Phase::Pending || word.has(REQUESTED));
                 side_ends(word, step, SERVER, false);
                 if word.phase() == Phase::Pending {
-                    assert_eq!((step.phase, step.wakes.client), (Phase::Canceled, word.has(CLIENT_WAITS)));
+                    assert_eq!(step.did.phase(), Phase::Canceled);
+                    assert_eq!(step.did.wakes_client(), word.has(CLIENT_WAITS));
                 }
             }
         }
         match word.leave() {
             Err(refused) => assert!(refused == Refused::OutOfOrder && !word.has(SERVING)),
-            Ok(next) => {
-                lawful(word, next);
+            Ok(step) => {
+                lawful(word, step.next);
                 if word.has(SERVER) {
-                    assert_eq!(next, State(word.0 & !SERVING), "the completion still owes its pin");
-                } else if next.phase() != Phase::Vacant {
-                    assert_eq!(next.pins() + 1, word.pins());
+                    assert_eq!(step.next, State(word.0 & !SERVING), "the completion still owes its pin");
+                } else if step.next.phase() != Phase::Vacant {
+                    assert_eq!(step.next.pins() + 1, word.pins());
                 }
+                assert_eq!(step.did.vacated(), step.next.phase() == Phase::Vacant);
+                assert!(!step.did.wakes_anybody() && !step.did.unpins_after());
             }
         }
     }
@@ -220,18 +250,24 @@ fn cancel_note_and_announce() {
     for word in words() {
         let pending = word.phase() == Phase::Pending;
         match word.cancel() {
-            Ok((next, wakes)) => {
+            Ok(Step { next, did }) => {
                 lawful(word, next);
                 assert!(pending && next.phase() == Phase::Canceled && next.has(REQUESTED));
                 assert_eq!(next.pins(), word.pins());
-                assert_eq!((wakes.client, wakes.canceller), (word.has(CLIENT_WAITS), word.has(CANCELLER_WAITS)));
-                assert_eq!(wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED), "told once");
+                assert!(did.ended() && !did.vacated() && !did.unpins_after());
+                for awake in [None, Some(Side::Client), Some(Side::Canceller)] {
+                    let did = did.unless_awake(awake);
+                    let wakes = |side, bit| awake != Some(side) && word.has(bit);
+                    assert_eq!(did.wakes_client(), wakes(Side::Client, CLIENT_WAITS));
+                    assert_eq!(did.wakes_canceller(), wakes(Side::Canceller, CANCELLER_WAITS));
+                }
+                assert_eq!(did.tells_server(), word.has(SERVER) && !word.has(REQUESTED), "told once");
             }
             Err(refused) => assert!(!pending && refusal_fits(word, refused)),
         }
         for sooner in [false, true] {
-            match word.note_request(sooner) {
-                Ok((next, wakes)) => {
+            match if sooner { word.note_sooner_request() } else { word.note_request() } {
+                Ok(Step { next, did }) => {
                     lawful(word, next);
                     assert!(pending && next.phase() == Phase::Pending && next.has(REQUESTED));
                     assert_eq!(next.has(CLIENT_WAITS), word.has(CLIENT_WAITS), "whoever comes next wakes it, too");
@@ -241,19 +277,21 @@ fn cancel_note_and_announce() {
                         "a client about to sleep sees another word"
                     );
                     assert_eq!(next.has(CANCELLER_WAITS), word.has(CANCELLER_WAITS));
-                    assert_eq!((wakes.client, wakes.canceller), (word.has(CLIENT_WAITS) && sooner, false));
-                    assert_eq!(wakes.tell_server, word.has(SERVER) && !word.has(REQUESTED), "told once");
+                    let wakes = (did.wakes_client(), did.wakes_canceller());
+                    assert_eq!(wakes, (word.has(CLIENT_WAITS) && sooner, false));
+                    assert!(!did.ended() && !did.vacated() && !did.unpins_after());
+                    assert_eq!(did.tells_server(), word.has(SERVER) && !word.has(REQUESTED), "told once");
                 }
                 Err(refused) => assert!(!pending && refusal_fits(word, refused)),
             }
         }
         for (announced, bit) in [(word.client_waits(), CLIENT_WAITS), (word.canceller_waits(), CANCELLER_WAITS)] {
             match announced {
-                Ok(next) => {
+                Ok(step) => {
                     let taken_back = if bit == CLIENT_WAITS { SOONER } else { 0 };
-                    assert!(pending && next == State(word.0 & !taken_back | bit));
+                    assert!(pending && Ok(step) == plain(State(word.0 & !taken_back | bit)));
                 }
-                Err(refused) => assert!(!pending && refused == Refused::Phase(word.phase())),
+                Err(refused) => assert!(!pending && refusal_fits(word, refused)),
             }
         }
     }
@@ -276,24 +314,24 @@ fn the_generation_tells_lives_apart() {
 
 #[test]
 fn the_plain_cases_are_the_general_ones() {
-    let mut plain = (0, 0);
+    let mut tried = (0, 0);
     for word in every_word() {
         for generation in [0, 1, 2] {
             if let Some(delivered) = word.deliver(generation) {
-                let step = word.of(generation).and_then(|word| word.complete(Phase::Completed)).unwrap();
-                let general = Step { next: delivered, wakes: Wakes::NONE, unpin_after: false, phase: Phase::Completed };
-                assert_eq!(step, general, "{word:?}");
-                plain.0 += 1;
+                let step = word.of(generation).and_then(State::complete).unwrap();
+                assert_eq!((step.next, step.did.phase()), (delivered, Phase::Completed), "{word:?}");
+                assert!(!step.did.wakes_anybody() && !step.did.unpins_after() && !step.did.vacated());
+                tried.0 += 1;
             }
             if let Some(vacant) = word.finish_delivered(generation) {
                 let step = word.of(generation).and_then(State::finish).unwrap();
-                let general = Step { next: vacant, wakes: Wakes::NONE, unpin_after: false, phase: Phase::Completed };
-                assert_eq!(step, general, "{word:?}");
+                assert_eq!((step.next, step.did.phase()), (vacant, Phase::Completed), "{word:?}");
+                assert!(!step.did.wakes_anybody() && !step.did.unpins_after());
                 assert_eq!(vacant.phase(), Phase::Vacant);
-                plain.1 += 1;
+                tried.1 += 1;
             }
         }
     }
     // one word for each generation that was tried
-    assert_eq!(plain, (2, 2));
+    assert_eq!(tried, (2, 2));
 }
