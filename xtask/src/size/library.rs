@@ -191,20 +191,16 @@ impl Image {
     }
 
     /// What the linked image must not have, by name.
-    ///
-    /// `may_panic`: at opt-level z the compiler leaves `portable-atomic`'s checks of orderings, which are constants, in place.
-    ///
-    /// `may_divide`: with COM a call slot's number is its distance from the first, divided by its size; a Cortex-M0 cannot divide.
-    pub fn check(&self, com_is_allowed: bool, may_panic: bool, may_divide: bool) -> Result<()> {
+    pub fn check(&self, com_is_allowed: bool) -> Result<()> {
         let having = |is: &dyn Fn(&str) -> bool| -> Vec<&str> {
             self.symbols.iter().map(|s| s.name.as_str()).filter(|name| is(name)).collect()
         };
         let panics = having(&|name| name.contains("panic") || name.contains("unwind"));
-        ensure!(panics.is_empty() || may_panic, "code that panics is linked: {panics:?}");
+        ensure!(panics.is_empty(), "code that panics is linked: {panics:?}");
         let division = having(&|name| {
             ["div", "mod"].iter().any(|op| name.contains(op) && (name.starts_with("__") || name.contains("builtins")))
         });
-        ensure!(division.is_empty() || (com_is_allowed && may_divide), "division helpers are linked: {division:?}");
+        ensure!(division.is_empty(), "division helpers are linked: {division:?}");
         let com = having(&|name| is_com(name) || name.contains("cocancel::com"));
         ensure!(com_is_allowed != com.is_empty(), "COM functions: {com:?}");
         Ok(())
@@ -212,8 +208,7 @@ impl Image {
 
     /// Helpers of the compiler's that were linked, such as `memset`.
     pub fn helpers(&self) -> BTreeSet<String> {
-        let is_helper =
-            |name: &&str| ["mem", "__aeabi", "core::panicking::"].iter().any(|start| name.starts_with(start));
+        let is_helper = |name: &&str| ["mem", "__aeabi"].iter().any(|start| name.starts_with(start));
         self.symbols.iter().map(|s| s.name.as_str()).filter(is_helper).map(str::to_owned).collect()
     }
 }
@@ -248,15 +243,14 @@ mod tests {
 
     #[test]
     fn what_must_not_be_linked_is_found() {
-        assert!(image(&["cocancel_begin", "memset"]).check(false, false, false).is_ok());
-        assert!(image(&["core::panicking::panic_bounds_check"]).check(false, false, false).is_err());
-        assert!(image(&["core::panicking::panic"]).check(false, true, false).is_ok());
-        assert!(image(&["__aeabi_uidiv"]).check(false, false, false).is_err());
-        assert!(image(&["__udivsi3"]).check(false, false, false).is_err());
-        assert!(image(&["CoTestCancel"]).check(false, false, false).is_err());
-        assert!(image(&["<cocancel::com::guid::Guid>::eq"]).check(false, false, false).is_err());
-        assert!(image(&["CoTestCancel"]).check(true, false, false).is_ok());
-        assert!(image(&["cocancel_begin"]).check(true, false, false).is_err());
+        assert!(image(&["cocancel_begin", "memset"]).check(false).is_ok());
+        assert!(image(&["core::panicking::panic_bounds_check"]).check(false).is_err());
+        assert!(image(&["__aeabi_uidiv"]).check(false).is_err());
+        assert!(image(&["__udivsi3"]).check(false).is_err());
+        assert!(image(&["CoTestCancel"]).check(false).is_err());
+        assert!(image(&["<cocancel::com::guid::Guid>::eq"]).check(false).is_err());
+        assert!(image(&["CoTestCancel"]).check(true).is_ok());
+        assert!(image(&["cocancel_begin"]).check(true).is_err());
         assert_eq!(image(&["memset", "__aeabi_memclr", "cocancel_x"]).helpers().len(), 2);
     }
 

@@ -125,13 +125,6 @@ impl Listing {
         Ok(listing)
     }
 
-    /// The functions that call this one.
-    pub fn callers(&self, name: &str) -> BTreeSet<&str> {
-        let calls =
-            |i: &&Instruction| i.target().and_then(|target| self.functions.get(&target)).is_some_and(|n| n == name);
-        self.instructions.values().filter(calls).map(|i| self.functions[&i.function].as_str()).collect()
-    }
-
     fn body(&self, function: u64) -> impl Iterator<Item = &Instruction> {
         let of_function = move |(_, i): &(&u64, &Instruction)| i.function == function;
         self.instructions.range(function..).take_while(of_function).map(|(_, i)| i)
@@ -296,7 +289,6 @@ mod tests {
         let listing = Listing::parse(TEXT).unwrap();
         let image = Image { frames: [(0x100, 16), (0x108, 0), (0x110, 8)].into(), ..Image::default() };
         let stack = |name| listing.stack(&image, name).unwrap();
-        assert_eq!(listing.callers("release"), ["outer"].into());
         assert_eq!(stack("acquire"), Stack { bytes: 16, ..Stack::default() });
         assert_eq!(stack("outer"), Stack { bytes: 24, is_open: true, is_recursive: false });
         let recursive = Listing::parse(&TEXT.replace("bl\t108 <release>", "bl\t110 <outer>")).unwrap();

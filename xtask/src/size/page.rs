@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::compare::{MET, TOOLS};
 use super::instructions::{self, Measured};
-use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Target, Use, is_c};
+use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Use, is_c};
 use super::listing::Listing;
 use super::peers;
 use crate::cross::Cross;
@@ -24,9 +24,8 @@ const MASKED: u64 = 12;
 const CALLS: u64 = 8;
 const THREADS: u64 = 4;
 /// Of the compiler's helpers these may be linked: the tables of a runtime are zeroed.
-/// Some targets copy what a call was begun with by a call of memcpy. A Cortex-M0 multiplies no 64 bits, and with COM divides to find
-/// a slot's number.
-const HELPERS: [&str; 12] = [
+/// Some targets copy what a call was begun with by a call of memcpy. A Cortex-M0 multiplies no 64 bits.
+const HELPERS: [&str; 11] = [
     "memset",
     "__aeabi_memclr",
     "__aeabi_memclr4",
@@ -34,14 +33,11 @@ const HELPERS: [&str; 12] = [
     "__aeabi_memset",
     "__aeabi_memset4",
     "__aeabi_memset8",
-    "__aeabi_uidiv",
     "__aeabi_memcpy",
     "__aeabi_lmul",
     "memcpy",
     "memmove",
 ];
-/// And these where `portable-atomic` stands in, for its checks of orderings only.
-const PANICS: &str = "core::panicking::";
 
 const INTRODUCTION: &str = "\
 # Footprint on boards
@@ -56,10 +52,7 @@ stay met with any. All bytes are the library's: the C library `libcocancel.a`, b
 - *with COM*: every function of `cocancel.h` and `cocancel_com.h`.
 
 A linked image is refused if it has a function that panics, a division helper, a helper of the compiler's that is not named below, or, in a
-native one, anything of COM. One exception: where `portable-atomic` stands in for compare-exchange, this opt-level leaves its checks of
-orderings in place, and so `core::panicking::panic`. The orderings are constants and valid, so it is never called; on Arm it is checked
-that nobody else calls it. With `opt-level=s` it is gone, for some KiB more. Another: with COM the number of a call slot is its distance from the first divided by
-its size, for which a Cortex-M0 needs `__aeabi_uidiv`.
+native one, anything of COM.
 ";
 
 /// Measures all.
@@ -71,10 +64,7 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
             for using in Use::ALL.into_iter().filter(|using| (*using == Use::Com) == com) {
                 let image = target.link(project, log, &archive, using)?;
                 let name = || format!("{}, {}", target.name, using.name());
-                image
-                    .check(com, !target.feature.is_empty(), target.triple.starts_with("thumbv6m"))
-                    .with_context(name)?;
-                only_orderings_panic(target, &image).with_context(name)?;
+                image.check(com).with_context(name)?;
                 images.insert((number, using.name()), image);
             }
         }
@@ -92,20 +82,6 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
     instructions(&mut page, &measured)?;
     beside(&mut page, project, log, &images[&(CORTEX_M3, Use::OneCall.name())])?;
     Ok(page)
-}
-
-/// Who calls what panics, where the disassembly can be read.
-fn only_orderings_panic(target: &Target, image: &Image) -> Result<()> {
-    if !target.triple.starts_with("thumb") || !image.symbols.iter().any(|s| s.name.starts_with(PANICS)) {
-        return Ok(());
-    }
-    let listing = Listing::of(&image.path)?;
-    for panics in image.symbols.iter().filter(|s| s.name.starts_with(PANICS)) {
-        let mut callers = listing.callers(&panics.name);
-        callers.retain(|caller| !caller.starts_with(PANICS) && !caller.starts_with("<portable_atomic::"));
-        ensure!(callers.is_empty(), "{} is called by {callers:?}", panics.name);
-    }
-    Ok(())
 }
 
 fn tools() -> Result<String> {
@@ -169,8 +145,7 @@ fn sizes(page: &mut String, images: &BTreeMap<(usize, &str), Image>) -> Result<(
     writeln!(page, "| target, use | code | rodata | RAM | helpers of the compiler's |\n|---|---|---|---|---|")?;
     for ((target, using), image) in images {
         let helpers = image.helpers();
-        let unknown: Vec<_> =
-            helpers.iter().filter(|name| !HELPERS.contains(&name.as_str()) && !name.starts_with(PANICS)).collect();
+        let unknown: Vec<_> = helpers.iter().filter(|name| !HELPERS.contains(&name.as_str())).collect();
         ensure!(unknown.is_empty(), "helpers that are not named here: {unknown:?}");
         let helpers = helpers.into_iter().collect::<Vec<_>>().join(", ");
         let Image { code, rodata, ram, .. } = image;
@@ -209,8 +184,8 @@ fn functions(page: &mut String, whole: &Image) -> Result<()> {
     let mut largest: Vec<_> = code().collect();
     largest.sort_by_key(|s| (std::cmp::Reverse(s.size), s.name.clone()));
     for Symbol { name, size, .. } in largest.into_iter().take(30) {
-        let name = name.replace("::<cocancel::port::HostPort, cocancel::storage::Borrowed>", "");
-        let name = name.replace("<cocancel::port::HostPort, cocancel::storage::Borrowed>", "");
+        let name = name.replace("::<cocancel::port::HostPort, cocancel::storage::Unindexed>", "");
+        let name = name.replace("<cocancel::port::HostPort, cocancel::storage::Unindexed>", "");
         writeln!(page, "| `{name}` | {size} |")?;
     }
     Ok(())
