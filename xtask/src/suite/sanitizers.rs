@@ -16,7 +16,10 @@ pub fn thread(project: &Project, log: &mut Log) -> Result<Outcome> {
     let suppressions = project.root.join("tests/host/tsan.supp");
     ensure!(suppressions.exists(), "tests/host/tsan.supp is missing");
     let options = format!("suppressions={}", suppressions.display());
-    let cmd = test(project, "thread", "tsan")?.env("TSAN_OPTIONS", options);
+    // One test at a time, with its output let through: otherwise the tests' threads share the harness's buffers, under locks of std, which is
+    // not instrumented.
+    let cmd =
+        test(project, "thread", "tsan")?.args(["--", "--test-threads=1", "--nocapture"]).env("TSAN_OPTIONS", options);
     harness::run(log, &cmd)
 }
 
