@@ -311,11 +311,11 @@ impl CallSlot {
     /// Makes the object one of the runtime whose vtable stands there, before the object is handed out.
     #[inline]
     pub(crate) fn set_vtable(&self, vtable: *mut ()) {
-        // Relaxed: a foreign caller reads it after it was given the object, which happens after this
-        let seen = self.vtable.load(Relaxed);
+        // Acquire: whoever finds it set hands the object out, too, and foreign code then reads it by a plain load, which must come after the write
+        let seen = self.vtable.load(Acquire);
         if seen != vtable {
-            // Relaxed, both: as above. A compare-exchange, so that nobody writes it while foreign code may be reading it
-            let _ = self.vtable.compare_exchange(seen, vtable, Relaxed, Relaxed);
+            // Release, and Acquire on failure: as above. A compare-exchange, so that nobody writes it while foreign code may be reading it
+            let _ = self.vtable.compare_exchange(seen, vtable, Release, Acquire);
         }
     }
 
