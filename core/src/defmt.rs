@@ -216,8 +216,10 @@ as_debug! {
     crate::thread::ThreadSlot;
     crate::index::IndexCell;
     crate::global::Life;
+    {T: core::fmt::Debug} crate::global::Global<T>;
     {const C: usize, const T: usize, const N: usize} Fixed<C, T, N>;
     Borrowed<'_>;
+    crate::storage::Unindexed<'_>;
     {P: core::fmt::Debug} Logged<P>;
     {P: Port + core::fmt::Debug, S: Storage + core::fmt::Debug} crate::guard::Call<'_, P, S>;
     {P: Port + core::fmt::Debug, S: Storage + core::fmt::Debug} crate::guard::Enabled<'_, P, S>;
@@ -240,4 +242,16 @@ as_debug! {
     crate::port::posix::Posix;
     crate::port::posix::Capacity;
     crate::port::posix::Hooks;
+}
+
+#[cfg(all(feature = "windows", windows, not(test)))]
+as_debug! {
+    crate::port::windows::Windows;
+}
+
+// the same types as the port's for POSIX
+#[cfg(all(feature = "windows", windows, not(any(test, feature = "posix"))))]
+as_debug! {
+    crate::port::windows::Capacity;
+    crate::port::windows::Hooks;
 }

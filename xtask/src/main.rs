@@ -58,7 +58,7 @@ enum Command {
         /// Run only the steps whose name contains this
         filter: Option<String>,
     },
-    /// Checks of the source text: orderings, atomics, heap and locks, layers, words, lengths
+    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths
     Check,
     /// Writes include/*.h from ffi/src
     Header {

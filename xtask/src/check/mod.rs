@@ -1,6 +1,7 @@
 //! Checks of the source text: what no compiler and no lint looks at.
 
 mod atomics;
+mod formats;
 mod layers;
 mod length;
 mod orderings;
@@ -47,6 +48,7 @@ fn all(project: &Project) -> Result<Vec<Finding>> {
     findings.extend(orderings::check(&tree)?);
     findings.extend(atomics::check(&tree)?);
     findings.extend(storage::check(&tree)?);
+    findings.extend(formats::check(&tree)?);
     findings.extend(layers::check(&tree)?);
     findings.extend(words::check(&tree, &project.root)?);
     findings.extend(length::check(&tree));
