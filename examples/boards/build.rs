@@ -1,4 +1,4 @@
-//! Chooses the board: the environment's BOARD, or else the one of the target. See README.md.
+//! Chooses the board: the environment's BOARD, or else the one of the target. See README.md. defmt's program has a linker script of defmt's.
 
 use std::env;
 use std::fs;
@@ -22,6 +22,9 @@ fn main() {
     fs::copy(&memory, Path::new(&out).join("memory.x")).unwrap_or_else(|e| panic!("{}: {e}", memory.display()));
     println!("cargo::rustc-link-search={out}");
     println!("cargo::rustc-cfg=board=\"{board}\"");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo::rustc-link-arg-bin=logged=-Tdefmt.x");
+    }
     println!("cargo::rerun-if-env-changed=BOARD");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", memory.display());

@@ -20,12 +20,14 @@ pub struct Cmd {
     dir: Option<PathBuf>,
     env: Vec<(String, OsString)>,
     unset: Vec<&'static str>,
+    output: Option<PathBuf>,
 }
 
 impl Cmd {
     /// A run of `program`, found on the search path.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { program: program.as_ref().to_owned(), args: Vec::new(), dir: None, env: Vec::new(), unset: Vec::new() }
+        let program = program.as_ref().to_owned();
+        Self { program, args: Vec::new(), dir: None, env: Vec::new(), unset: Vec::new(), output: None }
     }
 
     /// Adds one argument.
@@ -58,6 +60,12 @@ impl Cmd {
         self
     }
 
+    /// Sends its standard output, and only that, to a file of its own.
+    pub fn output(mut self, file: impl Into<PathBuf>) -> Self {
+        self.output = Some(file.into());
+        self
+    }
+
     fn expression(&self) -> duct::Expression {
         let mut e = duct::cmd(&self.program, &self.args).unchecked();
         if let Some(dir) = &self.dir {
@@ -68,6 +76,9 @@ impl Cmd {
         }
         for name in &self.unset {
             e = e.env_remove(name);
+        }
+        if let Some(file) = &self.output {
+            e = e.stdout_path(file);
         }
         e
     }

@@ -3,6 +3,7 @@
 mod elf;
 mod emulator;
 mod examples;
+mod logged;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ pub fn steps() -> impl Iterator<Item = Step> {
         })
         .minutes(20)
     });
-    host.into_iter().chain(boards).chain(examples::steps())
+    host.into_iter().chain(boards).chain(examples::steps()).chain([logged::step()])
 }
 
 /// `cargo xtask on-target`: the runner of `cargo test` in tests/on-target.
