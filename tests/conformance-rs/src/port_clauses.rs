@@ -224,9 +224,12 @@ pub async fn long_waits_sleep<H: Host>() {
     set_context(H::context());
     for ms in [65_536, 4_294_968, 42_949_673, 1 << 30, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE] {
         let value = SLEPT_ON.get();
+        let start = port::<H>().tick();
         H::interrupt_in(10, waker::<H>(Side::Client));
         let returns = wait_for_change::<H>(Side::Client, value, Some(ms)).await;
         assert!(returns <= 5, "it returned {returns} times for {ms} ms");
+        let passed = port::<H>().tick().wrapping_sub(start);
+        assert!(passed <= 11_u32.saturating_add(H::LATE), "woken after 10 ms, awake after {passed}");
         H::pass(1).await;
     }
 }

@@ -146,8 +146,10 @@ pub async fn answered_in_grace<H: Host>() {
     H::interrupt(cancel_later::<H>);
     assert_eq!(answer(), Hresult::S_OK);
     assert_eq!(runtime::<H>().test_call(call), Hresult::RPC_E_CALL_CANCELED);
+    let start = tick::<H>();
     H::interrupt_in(4, complete::<H>);
     end::<H>(call, Outcome::Completed).await;
+    passed_since::<H>(start, 4);
     H::pass(1).await;
     assert_eq!(answer(), Hresult::S_OK);
 }
