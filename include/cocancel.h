@@ -14,8 +14,12 @@
  *   - A call goes: cocancel_begin (client's thread) - hand-off - cocancel_enter, stub, cocancel_leave, cocancel_complete
  *     (server's thread) - cocancel_wait or cocancel_poll - cocancel_finish (client's thread). Exactly one side learns
  *     that it owns the host's record, and disposes of it.
- *   - "Signal handler" counts as an interrupt handler where the port's in_interrupt says so. At a raised IRQL the functions that
- *     are marked "also from interrupt handlers" may be called, if the storage and the port are resident.
+ *   - "Callers" says who may call a function. A thread: in its own code, which no interrupt or signal handler, DPC or APC that cuts into it
+ *     is. Where handlers are named besides, they may cut into any function of the library, at any instruction, on any processor.
+ *     "IRQL" is for a kernel whose storage and port are resident, and for a port and hooks that work at that level; a built-in default runtime
+ *     is for programs, at PASSIVE_LEVEL.
+ *   - Where the port's in_interrupt says so, nothing waits and no thread attaches: one that is to begin calls at a raised IRQL enables
+ *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with COCANCEL_NO_WAIT.
  *   - No function unwinds; none allocates, but for the built-in default runtime's set_capacity and its forked children.
  */
 
@@ -64,7 +68,9 @@
 extern "C" {
 #endif
 /* The DllMain of cocancel.dll, for the built-in default runtime. A DLL that links the archive calls it from its own DllMain, so that threads are
-   detached before the DLL's own data goes, and so that the DLL can be unloaded. Returns 1. */
+   detached before the DLL's own data goes, and so that the DLL can be unloaded. Returns 1.
+
+   Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks. */
 int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 #if defined(__cplusplus)
 }
@@ -442,7 +448,7 @@ typedef struct cocancel_port {
    */
   void (*set_local)(void *user, void *value);
   /*
-   Optional: not 0 in an interrupt handler, a signal handler, at raised IRQL.
+   Optional: not 0 in an interrupt handler, a signal handler, at a raised IRQL. Then nothing waits, and no thread attaches.
    */
   uint32_t (*in_interrupt)(void *user);
   /*
@@ -477,7 +483,7 @@ extern "C" {
  E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
  interrupt handler.
 
- Also from interrupt handlers, where it never waits. Blocks up to the timeout; otherwise lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
 
  # Safety
 
@@ -493,7 +499,9 @@ int32_t cocancel_cancel_thread(struct cocancel_runtime *runtime,
  asynchronous calls.
 
  Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
- its thread was disabled or none was free. Also from interrupt handlers, where it never waits. Blocks up to the timeout; otherwise lock-free.
+ its thread was disabled or none was free.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
 
  # Safety
 
@@ -509,7 +517,9 @@ int32_t cocancel_cancel_call(struct cocancel_runtime *runtime,
  cocancel_wait and the cancelling functions they keep their deadlines themselves.
 
  Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
- runtime is not initialised). Also from interrupt handlers, and by several at once. Never blocks; lock-free, bounded by the budget.
+ runtime is not initialised). By several at once, too.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
 
  # Safety
 
@@ -522,8 +532,9 @@ uint32_t cocancel_tick(struct cocancel_runtime *runtime,
  Looks at all slots in use: calls, orphans, registered objects. `*count` is how many fit into `calls` on entry, and how many there are on
  return, of which the first ones were written. Others go on meanwhile, so it is no picture of one instant.
 
- Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised. Any thread; also from interrupt handlers. Never
- blocks; looks at each slot once, and at each thread for each.
+ Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and at each thread for each.
 
  # Safety
 
@@ -541,7 +552,7 @@ int32_t cocancel_snapshot(struct cocancel_runtime *runtime,
  be finished by cocancel_finish on this thread; in the last two there is nothing to wait on: the host waits by its own means.
  E_INVALIDARG (a NULL `call`, misaligned pointers, unknown flags) and E_UNEXPECTED (not initialised): nothing has begun, the handle is 0.
 
- Not from interrupt or signal handlers. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 
  # Safety
 
@@ -556,7 +567,9 @@ int32_t cocancel_begin(struct cocancel_runtime *runtime,
  `*call` is read, too: the handle of an earlier call on the same call object, or 0.
 
  Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
- `*call` stays as it was. Also from interrupt handlers. Never blocks; lock-free.
+ `*call` stays as it was.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 
  # Safety
 
@@ -575,7 +588,7 @@ int32_t cocancel_begin_async(struct cocancel_runtime *runtime,
  CO_E_CANCEL_DISABLED, E_OUTOFMEMORY: it took no slot, there is nothing to poll; E_INVALIDARG: a stale or forged handle;
  E_UNEXPECTED: not initialised.
 
- Also from interrupt handlers. Never blocks; lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 
  # Safety
 
@@ -588,7 +601,7 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
 /*
  Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here.
 
- Not from interrupt or signal handlers. Blocks.
+ Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 
  # Safety
 
@@ -604,7 +617,7 @@ int32_t cocancel_wait(struct cocancel_runtime *runtime,
  Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
  the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
 
- Not from interrupt or signal handlers (an asynchronous call: also there). Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks; lock-free.
 
  # Safety
 
@@ -619,8 +632,9 @@ int32_t cocancel_finish(struct cocancel_runtime *runtime,
  ICancelMethodCalls. `iid` points to the 16 bytes of an IID.
 
  Returns S_OK; E_INVALIDARG: a stale or forged handle, or a NULL pointer; E_NOINTERFACE: it took no slot, or the object does not know `iid`;
- E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL. Not from interrupt handlers. Never
- blocks.
+ E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -636,7 +650,9 @@ int32_t cocancel_object_of(struct cocancel_runtime *runtime,
  Sets the hooks of the built-in default runtime; NULL takes them away. Set them before the calls begin that they
  are for. The struct stays the caller's and must live until the hooks are taken away and no call is left.
 
- Returns S_OK. Any thread; not from interrupt or signal handlers. Never blocks.
+ Returns S_OK; E_INVALIDARG: misaligned.
+
+ Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 
  # Safety
 
@@ -647,7 +663,7 @@ int32_t cocancel_set_hooks(const struct cocancel_hooks *hooks);
 /*
  How many bytes of storage a runtime for so many calls and threads needs: COCANCEL_STORAGE_SIZE at run time. 0: more than there can be.
 
- Any thread, any interrupt level. Never blocks.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 size_t cocancel_storage_size(size_t calls,
                              size_t threads);
@@ -664,7 +680,7 @@ size_t cocancel_storage_size(size_t calls,
  without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
  being set up by somebody else just now (nobody waits).
 
- Any thread; not from interrupt handlers. Never blocks.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -685,7 +701,9 @@ int32_t cocancel_init(uint32_t abi_version,
  another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
  ended; E_INVALIDARG: NULL or misaligned.
 
- The caller sees to it that no other thread is inside one of its functions. Not from interrupt handlers. Never blocks.
+ The caller sees to it that no other thread is inside one of its functions.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -697,7 +715,9 @@ int32_t cocancel_deinit(struct cocancel_runtime *runtime);
  Makes `runtime` the one that the COM functions, and every function given NULL, work on; NULL: the built-in one again, where there is
  one. To be called before the functions are used, or when no call is out.
 
- Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned. Any thread; not from interrupt handlers. Never blocks.
+ Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -710,24 +730,31 @@ int32_t cocancel_set_default(struct cocancel_runtime *runtime);
  calls, besides one for each thread, and 1024 threads.
 
  Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
- much. Any thread; not from interrupt or signal handlers. Never blocks.
+ much.
+
+ Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
  */
 int32_t cocancel_set_capacity(size_t calls,
                               size_t threads);
 
 /*
- COCANCEL_ABI_VERSION of the library that is linked. Any thread, any interrupt level.
+ COCANCEL_ABI_VERSION of the library that is linked.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 uint32_t cocancel_abi_version(void);
 
 /*
- The library's version as text, such as "0.1.0". Static. Any thread, any interrupt level.
+ The library's version as text, such as "0.1.0". Static.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 const char *cocancel_version(void);
 
 /*
- The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static. Any thread, any
- interrupt level.
+ The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 const char *cocancel_hresult_name(int32_t code);
 
@@ -736,7 +763,9 @@ const char *cocancel_hresult_name(int32_t code);
  cocancel_complete, and for the transport to cancel it when the client's request arrives.
 
  Returns S_OK; E_OUTOFMEMORY: no slot, the call is served all the same but cannot be cancelled (the handle is valid); E_INVALIDARG,
- E_UNEXPECTED: as cocancel_begin. Also from interrupt handlers. Never blocks; lock-free.
+ E_UNEXPECTED: as cocancel_begin.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 
  # Safety
 
@@ -754,7 +783,7 @@ int32_t cocancel_serve(struct cocancel_runtime *runtime,
  `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
  E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 
- Not from interrupt or signal handlers. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 
  # Safety
 
@@ -768,8 +797,9 @@ int32_t cocancel_enter(struct cocancel_runtime *runtime,
 /*
  Undoes the calling thread's innermost cocancel_enter; what it served before is current again. Before or after cocancel_complete.
 
- Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged. Not from interrupt or signal
- handlers. Never blocks; lock-free.
+ Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 
  # Safety
 
@@ -785,7 +815,7 @@ int32_t cocancel_leave(struct cocancel_runtime *runtime,
  be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
  not initialised.
 
- Also from interrupt handlers. Never blocks (it may call the wake hook); lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
 
  # Safety
 
@@ -798,7 +828,9 @@ int32_t cocancel_complete(struct cocancel_runtime *runtime,
 /*
  The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code or
  one that means something else to it (RPC_E_CALL_CANCELED, RPC_S_CALLPENDING).
- Otherwise as cocancel_complete.
+ Returns as cocancel_complete.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
 
  # Safety
 
@@ -815,7 +847,7 @@ int32_t cocancel_abandon(struct cocancel_runtime *runtime,
  Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be
  over; RPC_E_CALL_COMPLETE: no call is being served, or an asynchronous one; E_UNEXPECTED: not initialised.
 
- Any thread. Never blocks; wait-free, loads only.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
 
  # Safety
 
@@ -826,7 +858,7 @@ int32_t cocancel_test(struct cocancel_runtime *runtime);
 /*
  The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
 
- Also from interrupt handlers. Never blocks; wait-free, loads only.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
 
  # Safety
 
@@ -840,7 +872,7 @@ int32_t cocancel_test_call(struct cocancel_runtime *runtime, cocancel_call call)
  `runtime` NULL means the default one, here and in every function. Returns S_OK; E_OUTOFMEMORY: no slot for another thread; E_FAIL: enabled
  65,535 times already (nothing changed in both cases); E_UNEXPECTED: the runtime is not initialised; E_INVALIDARG: misaligned.
 
- Not from interrupt or signal handlers. Never blocks.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -852,7 +884,9 @@ int32_t cocancel_enable(struct cocancel_runtime *runtime);
  Undoes one cocancel_enable of the calling thread.
 
  Returns S_OK, also while the thread stays enabled because of nesting; CO_E_CANCEL_DISABLED: nothing to undo; E_UNEXPECTED, E_INVALIDARG: as
- cocancel_enable. Not from interrupt or signal handlers. Never blocks.
+ cocancel_enable.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 
@@ -865,7 +899,9 @@ int32_t cocancel_disable(struct cocancel_runtime *runtime);
  built-in default runtime does so by itself. Pending calls are given up as by cocancel_finish, calls it is serving fail with
  RPC_E_SERVER_DIED, custom cancel objects are released. A thread that never attached: nothing happens.
 
- Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable. Not from interrupt or signal handlers. Waits for nobody.
+ Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. PASSIVE_LEVEL if custom cancel objects are left, which it releases. Waits for nobody.
 
  # Safety
 
@@ -877,7 +913,7 @@ int32_t cocancel_thread_exit(struct cocancel_runtime *runtime);
  The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, the system's
  on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 
- Any thread; also from signal handlers. Never blocks.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 uint32_t cocancel_thread_id(void);
 

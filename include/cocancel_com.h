@@ -9,6 +9,7 @@
  * MIDL and widl define; or define COCANCEL_HOST_COM yourself.
  *
  * A misaligned pointer is refused as NULL is, with what the function says of that.
+ * "Callers" and "IRQL" are as in cocancel.h. Foreign cancel objects and call contexts are called only where no handler is.
  *
  * Link with -lcocancel, on Windows before -lole32.
  */
@@ -113,7 +114,9 @@ struct ICancelMethodCalls {
 #if defined(__cplusplus)
 extern "C" {
 #endif
-/* The calling thread's id, as CoCancelCall takes it. 0: not initialised. Any thread. */
+/* The calling thread's id, as CoCancelCall takes it. 0: not initialised.
+
+   Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks. */
 uint32_t cocancel_thread_id(void);
 #if defined(__cplusplus)
 }
@@ -135,7 +138,9 @@ extern "C" {
  thread, or no cancel object on it. CO_E_CANCEL_DISABLED: the call began while its thread was disabled. E_OUTOFMEMORY: too many are at it just
  now. E_UNEXPECTED: not initialised, or a custom object in an interrupt handler. A custom cancel object's own HRESULT, whatever it is.
 
- The canceller needs neither CoInitialize nor CoEnableCallCancellation. Also from interrupt handlers, where thread 0 is refused.
+ The canceller needs neither CoInitialize nor CoEnableCallCancellation.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Thread 0 is refused in a handler. Blocks up to the timeout, but not in a handler.
  */
 HRESULT COCANCEL_STDCALL CoCancelCall(DWORD dwThreadId,
                                       ULONG ulTimeout);
@@ -148,7 +153,9 @@ HRESULT COCANCEL_STDCALL CoCancelCall(DWORD dwThreadId,
 
  Returns S_OK; E_INVALIDARG: `iid` or `ppUnk` is NULL; E_NOINTERFACE: no such thread, no cancel object on it, or it does not know `iid`;
  CO_E_CANCEL_DISABLED: its call began while the thread was disabled; RPC_E_CALL_COMPLETE: calls kept ending during the look-up; E_OUTOFMEMORY,
- E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL. Callers as CoCancelCall. Never blocks.
+ E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 
  # Safety
 
@@ -167,7 +174,7 @@ HRESULT COCANCEL_STDCALL CoGetCancelObject(DWORD dwThreadId,
  Returns S_OK. Registering: E_NOINTERFACE: no ICancelMethodCalls; E_OUTOFMEMORY: no slot free; nothing is registered then. Unregistering:
  E_UNEXPECTED: there is nothing; E_ACCESSDENIED: the topmost belongs to a call that is still pending. E_UNEXPECTED: also not initialised.
 
- Not from interrupt handlers. Never blocks.
+ Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 
  # Safety
 
@@ -182,7 +189,9 @@ HRESULT COCANCEL_STDCALL CoSetCancelObject(IUnknown *pUnk);
  compare, do not use SUCCEEDED), or RPC_E_CALL_CANCELED.
 
  Returns also RPC_E_CALL_COMPLETE: no call is being served; E_NOINTERFACE: a custom call context without ICancelMethodCalls; E_UNEXPECTED: not
- initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock. Never blocks.
+ initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock.
+
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  */
 HRESULT COCANCEL_STDCALL CoTestCancel(void);
 #endif
@@ -193,7 +202,9 @@ HRESULT COCANCEL_STDCALL CoTestCancel(void);
  no CoInitialize.
 
  Returns S_OK; E_INVALIDARG: `pReserved` is not NULL; E_OUTOFMEMORY: no slot for another thread; E_FAIL: enabled 65,535 times already (nothing
- changed in all three); E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+ changed in all three); E_UNEXPECTED: not initialised.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
  */
 HRESULT COCANCEL_STDCALL CoEnableCallCancellation(LPVOID pReserved);
 #endif
@@ -203,7 +214,9 @@ HRESULT COCANCEL_STDCALL CoEnableCallCancellation(LPVOID pReserved);
  Undoes one CoEnableCallCancellation of the calling thread. Calls that are pending are not touched.
 
  Returns S_OK, also while the thread stays enabled because of nesting; CO_E_CANCEL_DISABLED: nothing to undo; E_INVALIDARG: `pReserved` is not
- NULL; E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+ NULL; E_UNEXPECTED: not initialised.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
  */
 HRESULT COCANCEL_STDCALL CoDisableCallCancellation(LPVOID pReserved);
 #endif
@@ -214,7 +227,9 @@ HRESULT COCANCEL_STDCALL CoDisableCallCancellation(LPVOID pReserved);
 
  Returns S_OK; E_INVALIDARG: `riid` is NULL; E_POINTER: `ppInterface` is NULL; RPC_E_CALL_COMPLETE: there is no context; E_NOINTERFACE: it does not
  know `riid`; E_OUTOFMEMORY: no slot was free for the context of the call being served; E_UNEXPECTED: not initialised. On failure
- `*ppInterface` is NULL. Not from interrupt handlers. Never blocks.
+ `*ppInterface` is NULL.
+
+ Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 
  # Safety
 
@@ -230,7 +245,9 @@ HRESULT COCANCEL_STDCALL CoGetCallContext(REFIID riid,
  shows in a call nested in this one, and ends with the call during which it was installed.
 
  Returns S_OK; E_INVALIDARG: `ppOldObject` is NULL; E_OUTOFMEMORY: no slot for another thread, or none was free for the context of the call being
- served; E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+ served; E_UNEXPECTED: not initialised.
+
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 
  # Safety
 

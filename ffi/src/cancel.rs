@@ -26,7 +26,7 @@ fn waiting(flags: u32) -> Result<Waiting, Hresult> {
 /// E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
 /// interrupt handler.
 ///
-/// Also from interrupt handlers, where it never waits. Blocks up to the timeout; otherwise lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
 ///
 /// # Safety
 ///
@@ -47,7 +47,9 @@ pub unsafe extern "C" fn cocancel_cancel_thread(
 /// asynchronous calls.
 ///
 /// Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
-/// its thread was disabled or none was free. Also from interrupt handlers, where it never waits. Blocks up to the timeout; otherwise lock-free.
+/// its thread was disabled or none was free.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
 ///
 /// # Safety
 ///
@@ -69,7 +71,9 @@ pub unsafe extern "C" fn cocancel_cancel_call(
 /// cocancel_wait and the cancelling functions they keep their deadlines themselves.
 ///
 /// Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
-/// runtime is not initialised). Also from interrupt handlers, and by several at once. Never blocks; lock-free, bounded by the budget.
+/// runtime is not initialised). By several at once, too.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
 ///
 /// # Safety
 ///
@@ -128,8 +132,9 @@ pub const COCANCEL_IS_DISABLED: u32 = 16;
 /// Looks at all slots in use: calls, orphans, registered objects. `*count` is how many fit into `calls` on entry, and how many there are on
 /// return, of which the first ones were written. Others go on meanwhile, so it is no picture of one instant.
 ///
-/// Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised. Any thread; also from interrupt handlers. Never
-/// blocks; looks at each slot once, and at each thread for each.
+/// Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and at each thread for each.
 ///
 /// # Safety
 ///

@@ -95,7 +95,7 @@ fn code(outcome: Outcome) -> Hresult {
 /// be finished by cocancel_finish on this thread; in the last two there is nothing to wait on: the host waits by its own means.
 /// E_INVALIDARG (a NULL `call`, misaligned pointers, unknown flags) and E_UNEXPECTED (not initialised): nothing has begun, the handle is 0.
 ///
-/// Not from interrupt or signal handlers. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -119,7 +119,9 @@ pub unsafe extern "C" fn cocancel_begin(
 /// `*call` is read, too: the handle of an earlier call on the same call object, or 0.
 ///
 /// Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
-/// `*call` stays as it was. Also from interrupt handlers. Never blocks; lock-free.
+/// `*call` stays as it was.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -151,7 +153,7 @@ pub unsafe extern "C" fn cocancel_begin_async(
 /// CO_E_CANCEL_DISABLED, E_OUTOFMEMORY: it took no slot, there is nothing to poll; E_INVALIDARG: a stale or forged handle;
 /// E_UNEXPECTED: not initialised.
 ///
-/// Also from interrupt handlers. Never blocks; lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -180,7 +182,7 @@ pub unsafe extern "C" fn cocancel_poll(
 
 /// Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here.
 ///
-/// Not from interrupt or signal handlers. Blocks.
+/// Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 ///
 /// # Safety
 ///
@@ -198,7 +200,7 @@ pub unsafe extern "C" fn cocancel_wait(runtime: *mut cocancel_runtime, call: coc
 /// Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
 /// the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
 ///
-/// Not from interrupt or signal handlers (an asynchronous call: also there). Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks; lock-free.
 ///
 /// # Safety
 ///

@@ -51,7 +51,9 @@ fn put(interface: Result<*mut (), Hresult>, out: &mut LPVOID) -> Hresult {
 /// thread, or no cancel object on it. CO_E_CANCEL_DISABLED: the call began while its thread was disabled. E_OUTOFMEMORY: too many are at it just
 /// now. E_UNEXPECTED: not initialised, or a custom object in an interrupt handler. A custom cancel object's own HRESULT, whatever it is.
 ///
-/// The canceller needs neither CoInitialize nor CoEnableCallCancellation. Also from interrupt handlers, where thread 0 is refused.
+/// The canceller needs neither CoInitialize nor CoEnableCallCancellation.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Thread 0 is refused in a handler. Blocks up to the timeout, but not in a handler.
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoCancelCall(dwThreadId: DWORD, ulTimeout: ULONG) -> ComResult {
@@ -63,7 +65,9 @@ pub extern "system" fn CoCancelCall(dwThreadId: DWORD, ulTimeout: ULONG) -> ComR
 ///
 /// Returns S_OK; E_INVALIDARG: `iid` or `ppUnk` is NULL; E_NOINTERFACE: no such thread, no cancel object on it, or it does not know `iid`;
 /// CO_E_CANCEL_DISABLED: its call began while the thread was disabled; RPC_E_CALL_COMPLETE: calls kept ending during the look-up; E_OUTOFMEMORY,
-/// E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL. Callers as CoCancelCall. Never blocks.
+/// E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 ///
 /// # Safety
 ///
@@ -88,7 +92,7 @@ pub unsafe extern "system" fn CoGetCancelObject(dwThreadId: DWORD, iid: REFIID, 
 /// Returns S_OK. Registering: E_NOINTERFACE: no ICancelMethodCalls; E_OUTOFMEMORY: no slot free; nothing is registered then. Unregistering:
 /// E_UNEXPECTED: there is nothing; E_ACCESSDENIED: the topmost belongs to a call that is still pending. E_UNEXPECTED: also not initialised.
 ///
-/// Not from interrupt handlers. Never blocks.
+/// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -112,7 +116,9 @@ pub unsafe extern "system" fn CoSetCancelObject(pUnk: *mut IUnknown) -> ComResul
 /// compare, do not use SUCCEEDED), or RPC_E_CALL_CANCELED.
 ///
 /// Returns also RPC_E_CALL_COMPLETE: no call is being served; E_NOINTERFACE: a custom call context without ICancelMethodCalls; E_UNEXPECTED: not
-/// initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock. Never blocks.
+/// initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoTestCancel() -> ComResult {
@@ -123,7 +129,9 @@ pub extern "system" fn CoTestCancel() -> ComResult {
 /// no CoInitialize.
 ///
 /// Returns S_OK; E_INVALIDARG: `pReserved` is not NULL; E_OUTOFMEMORY: no slot for another thread; E_FAIL: enabled 65,535 times already (nothing
-/// changed in all three); E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+/// changed in all three); E_UNEXPECTED: not initialised.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoEnableCallCancellation(pReserved: LPVOID) -> ComResult {
@@ -136,7 +144,9 @@ pub extern "system" fn CoEnableCallCancellation(pReserved: LPVOID) -> ComResult 
 /// Undoes one CoEnableCallCancellation of the calling thread. Calls that are pending are not touched.
 ///
 /// Returns S_OK, also while the thread stays enabled because of nesting; CO_E_CANCEL_DISABLED: nothing to undo; E_INVALIDARG: `pReserved` is not
-/// NULL; E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+/// NULL; E_UNEXPECTED: not initialised.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoDisableCallCancellation(pReserved: LPVOID) -> ComResult {
@@ -150,7 +160,9 @@ pub extern "system" fn CoDisableCallCancellation(pReserved: LPVOID) -> ComResult
 ///
 /// Returns S_OK; E_INVALIDARG: `riid` is NULL; E_POINTER: `ppInterface` is NULL; RPC_E_CALL_COMPLETE: there is no context; E_NOINTERFACE: it does not
 /// know `riid`; E_OUTOFMEMORY: no slot was free for the context of the call being served; E_UNEXPECTED: not initialised. On failure
-/// `*ppInterface` is NULL. Not from interrupt handlers. Never blocks.
+/// `*ppInterface` is NULL.
+///
+/// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -173,7 +185,9 @@ pub unsafe extern "system" fn CoGetCallContext(riid: REFIID, ppInterface: *mut L
 /// shows in a call nested in this one, and ends with the call during which it was installed.
 ///
 /// Returns S_OK; E_INVALIDARG: `ppOldObject` is NULL; E_OUTOFMEMORY: no slot for another thread, or none was free for the context of the call being
-/// served; E_UNEXPECTED: not initialised. Not from interrupt handlers. Never blocks.
+/// served; E_UNEXPECTED: not initialised.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -198,8 +212,9 @@ pub unsafe extern "system" fn CoSwitchCallContext(
 /// ICancelMethodCalls. `iid` points to the 16 bytes of an IID.
 ///
 /// Returns S_OK; E_INVALIDARG: a stale or forged handle, or a NULL pointer; E_NOINTERFACE: it took no slot, or the object does not know `iid`;
-/// E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL. Not from interrupt handlers. Never
-/// blocks.
+/// E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///

@@ -104,7 +104,7 @@ pub struct cocancel_port {
     pub local: Option<unsafe extern "C" fn(user: *mut c_void) -> *mut c_void>,
     /// See `local`.
     pub set_local: Option<unsafe extern "C" fn(user: *mut c_void, value: *mut c_void)>,
-    /// Optional: not 0 in an interrupt handler, a signal handler, at raised IRQL.
+    /// Optional: not 0 in an interrupt handler, a signal handler, at a raised IRQL. Then nothing waits, and no thread attaches.
     pub in_interrupt: Option<unsafe extern "C" fn(user: *mut c_void) -> u32>,
     /// Optional: the calling thread's own wake context for blocking waits (may be NULL). Absent: nothing here can block.
     pub waiter: Option<unsafe extern "C" fn(user: *mut c_void) -> *mut c_void>,
@@ -277,7 +277,9 @@ mod default {
 /// Sets the hooks of the built-in default runtime; NULL takes them away. Set them before the calls begin that they
 /// are for. The struct stays the caller's and must live until the hooks are taken away and no call is left.
 ///
-/// Returns S_OK. Any thread; not from interrupt or signal handlers. Never blocks.
+/// Returns S_OK; E_INVALIDARG: misaligned.
+///
+/// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 ///
 /// # Safety
 ///

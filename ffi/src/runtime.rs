@@ -15,7 +15,7 @@ pub const COCANCEL_ABI_VERSION: u32 = 1;
 
 /// How many bytes of storage a runtime for so many calls and threads needs: COCANCEL_STORAGE_SIZE at run time. 0: more than there can be.
 ///
-/// Any thread, any interrupt level. Never blocks.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
     layout(calls, threads).map_or(0, |layout| layout.size)
@@ -32,7 +32,7 @@ pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
 /// without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
 /// being set up by somebody else just now (nobody waits).
 ///
-/// Any thread; not from interrupt handlers. Never blocks.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -109,7 +109,9 @@ pub unsafe extern "C" fn cocancel_init(
 /// another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
 /// ended; E_INVALIDARG: NULL or misaligned.
 ///
-/// The caller sees to it that no other thread is inside one of its functions. Not from interrupt handlers. Never blocks.
+/// The caller sees to it that no other thread is inside one of its functions.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -146,7 +148,9 @@ pub unsafe extern "C" fn cocancel_deinit(runtime: *mut cocancel_runtime) -> Hres
 /// Makes `runtime` the one that the COM functions, and every function given NULL, work on; NULL: the built-in one again, where there is
 /// one. To be called before the functions are used, or when no call is out.
 ///
-/// Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned. Any thread; not from interrupt handlers. Never blocks.
+/// Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -175,7 +179,9 @@ pub unsafe extern "C" fn cocancel_set_default(runtime: *mut cocancel_runtime) ->
 /// calls, besides one for each thread, and 1024 threads.
 ///
 /// Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
-/// much. Any thread; not from interrupt or signal handlers. Never blocks.
+/// much.
+///
+/// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 #[cfg(any(feature = "posix", feature = "windows"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult {
@@ -183,20 +189,25 @@ pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult
     set_capacity(Capacity { calls, threads }).into()
 }
 
-/// COCANCEL_ABI_VERSION of the library that is linked. Any thread, any interrupt level.
+/// COCANCEL_ABI_VERSION of the library that is linked.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_abi_version() -> u32 {
     COCANCEL_ABI_VERSION
 }
 
-/// The library's version as text, such as "0.1.0". Static. Any thread, any interrupt level.
+/// The library's version as text, such as "0.1.0". Static.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static. Any thread, any
-/// interrupt level.
+/// The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_hresult_name(code: Hresult) -> *const c_char {
     code.c_name().as_ptr()

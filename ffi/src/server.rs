@@ -12,7 +12,9 @@ use crate::target::{Target, cocancel_runtime, on};
 /// cocancel_complete, and for the transport to cancel it when the client's request arrives.
 ///
 /// Returns S_OK; E_OUTOFMEMORY: no slot, the call is served all the same but cannot be cancelled (the handle is valid); E_INVALIDARG,
-/// E_UNEXPECTED: as cocancel_begin. Also from interrupt handlers. Never blocks; lock-free.
+/// E_UNEXPECTED: as cocancel_begin.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -39,7 +41,7 @@ pub unsafe extern "C" fn cocancel_serve(
 /// `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
 /// E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 ///
-/// Not from interrupt or signal handlers. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -72,8 +74,9 @@ pub unsafe extern "C" fn cocancel_enter(
 
 /// Undoes the calling thread's innermost cocancel_enter; what it served before is current again. Before or after cocancel_complete.
 ///
-/// Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged. Not from interrupt or signal
-/// handlers. Never blocks; lock-free.
+/// Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
 ///
 /// # Safety
 ///
@@ -103,7 +106,7 @@ fn reply(reply: Result<Reply, Hresult>, orphan: *mut *mut c_void) -> Hresult {
 /// be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
 /// not initialised.
 ///
-/// Also from interrupt handlers. Never blocks (it may call the wake hook); lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
 ///
 /// # Safety
 ///
@@ -122,7 +125,9 @@ pub unsafe extern "C" fn cocancel_complete(
 
 /// The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code or
 /// one that means something else to it (RPC_E_CALL_CANCELED, RPC_S_CALLPENDING).
-/// Otherwise as cocancel_complete.
+/// Returns as cocancel_complete.
+///
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
 ///
 /// # Safety
 ///
@@ -145,7 +150,7 @@ pub unsafe extern "C" fn cocancel_abandon(
 /// Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be
 /// over; RPC_E_CALL_COMPLETE: no call is being served, or an asynchronous one; E_UNEXPECTED: not initialised.
 ///
-/// Any thread. Never blocks; wait-free, loads only.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
 ///
 /// # Safety
 ///
@@ -158,7 +163,7 @@ pub unsafe extern "C" fn cocancel_test(runtime: *mut cocancel_runtime) -> Hresul
 
 /// The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
 ///
-/// Also from interrupt handlers. Never blocks; wait-free, loads only.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
 ///
 /// # Safety
 ///

@@ -9,7 +9,7 @@ use crate::target::{Target, cocancel_runtime, on};
 /// `runtime` NULL means the default one, here and in every function. Returns S_OK; E_OUTOFMEMORY: no slot for another thread; E_FAIL: enabled
 /// 65,535 times already (nothing changed in both cases); E_UNEXPECTED: the runtime is not initialised; E_INVALIDARG: misaligned.
 ///
-/// Not from interrupt or signal handlers. Never blocks.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -23,7 +23,9 @@ pub unsafe extern "C" fn cocancel_enable(runtime: *mut cocancel_runtime) -> Hres
 /// Undoes one cocancel_enable of the calling thread.
 ///
 /// Returns S_OK, also while the thread stays enabled because of nesting; CO_E_CANCEL_DISABLED: nothing to undo; E_UNEXPECTED, E_INVALIDARG: as
-/// cocancel_enable. Not from interrupt or signal handlers. Never blocks.
+/// cocancel_enable.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 ///
 /// # Safety
 ///
@@ -38,7 +40,9 @@ pub unsafe extern "C" fn cocancel_disable(runtime: *mut cocancel_runtime) -> Hre
 /// built-in default runtime does so by itself. Pending calls are given up as by cocancel_finish, calls it is serving fail with
 /// RPC_E_SERVER_DIED, custom cancel objects are released. A thread that never attached: nothing happens.
 ///
-/// Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable. Not from interrupt or signal handlers. Waits for nobody.
+/// Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.
+///
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. PASSIVE_LEVEL if custom cancel objects are left, which it releases. Waits for nobody.
 ///
 /// # Safety
 ///
@@ -55,7 +59,7 @@ pub unsafe extern "C" fn cocancel_thread_exit(runtime: *mut cocancel_runtime) ->
 /// The calling thread's id, as other threads name it to CoCancelCall: on the built-in default runtime the kernel's (gettid) on Linux, the system's
 /// on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 ///
-/// Any thread; also from signal handlers. Never blocks.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_thread_id() -> u32 {
     use cocancel::Port;

@@ -1,7 +1,9 @@
-//! The C headers, generated from the crate at ffi/ with cbindgen.
+//! The C headers, generated from the crate at ffi/ with cbindgen, and what ffi/WINDOWS.md says of them.
+
+mod callers;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -68,14 +70,26 @@ fn difference(name: &str, old: &str, new: &str) -> String {
         .to_string()
 }
 
-fn differences(project: &Project) -> Result<String> {
+/// The files, with what must stand in them: the headers, and the page that has their table.
+fn wanted(project: &Project) -> Result<Vec<(PathBuf, String)>> {
     let ffi = project.root.join("ffi");
-    let mut all = String::new();
+    let mut files = Vec::new();
     for header in &HEADERS {
-        let new = generate(&ffi, &ffi.join(header.config), header.source)?;
-        let path = project.root.join("include").join(header.file);
+        let text = generate(&ffi, &ffi.join(header.config), header.source)?;
+        files.push((project.root.join("include").join(header.file), text));
+    }
+    let definitions = fs::read_to_string(ffi.join("cocancel.def"))?;
+    let page = ffi.join("WINDOWS.md");
+    let text = callers::page(&fs::read_to_string(&page)?, files.iter().map(|(_, text)| text.as_str()), &definitions)?;
+    files.push((page, text));
+    Ok(files)
+}
+
+fn differences(project: &Project) -> Result<String> {
+    let mut all = String::new();
+    for (path, new) in wanted(project)? {
         let old = fs::read_to_string(&path).unwrap_or_default();
-        all += &difference(header.file, &old, &new);
+        all += &difference(&project.short(&path).to_string(), &old, &new);
     }
     Ok(all)
 }
@@ -90,10 +104,7 @@ pub fn command(project: &Project, check: bool) -> Result<ExitCode> {
         println!("{difference}");
         bail!("a header is stale: run `cargo xtask header`");
     }
-    let ffi = project.root.join("ffi");
-    for header in &HEADERS {
-        let text = generate(&ffi, &ffi.join(header.config), header.source)?;
-        let path = project.root.join("include").join(header.file);
+    for (path, text) in wanted(project)? {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", project.short(&path));
     }
