@@ -36,6 +36,8 @@ extern const struct scene scenes[], pump_scenes[], client_scenes[], many_scenes[
 extern const struct place *place;
 extern IHeld *held;
 
+extern int most_calls; /* to hammer, at any place */
+
 /* ---- demo_report.c ---- */
 void report(const char *format, ...) __attribute__((format(gnu_printf, 1, 2)));
 void expect(const char *what, HRESULT seen, HRESULT expected);

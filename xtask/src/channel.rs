@@ -8,115 +8,93 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::c::{self, Library};
-use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Outcome, Step};
 use crate::tools::{self, CLANG, GCC, Tool};
+use crate::windows::{Arch, Archive, Format, Port, Target, Wine, need_mingw, takes_nothing_of_ole32};
 
-const TARGET: &str = "x86_64-pc-windows-gnu";
-const MINGW: Tool = Tool { name: "x86_64-w64-mingw32-gcc", package: "gcc-mingw-w64-x86-64" };
 const WIDL: Tool = Tool { name: "x86_64-w64-mingw32-widl", package: "mingw-w64-tools" };
-const WINE: Tool = Tool { name: "wine", package: "wine" };
-const WINE64: Tool = Tool { name: "/usr/lib/wine/wine64", package: "wine64" };
 
-/// The steps of the gate.
+/// The steps of the gate. Both widths play all scenes; 10,000 calls are hammered in 64 bits only.
 pub fn steps() -> Vec<Step> {
-    vec![Step::new("com channel", step).minutes(15), Step::new("apartment", apartment)]
-}
-
-fn folder(project: &Project) -> PathBuf {
-    project.scratch().join("com-channel")
+    vec![
+        Step::new("com channel", |project, log| step(project, log, Arch::X86_64)).minutes(15),
+        Step::new("com channel i686", |project, log| step(project, log, Arch::I686)).minutes(40),
+        Step::new("apartment", apartment),
+    ]
 }
 
 /// Builds com-channel.exe.
-fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
-    tools::need(&[&MINGW, &WIDL])?;
-    let archive = archive(project, log)?;
-    let out = folder(project);
+fn build(project: &Project, log: &mut Log, arch: Arch) -> Result<PathBuf> {
+    need_mingw(arch)?;
+    tools::need(&[&WIDL])?;
+    let archive = Archive::build(project, log, Target { arch, format: Format::Gnu }, Port::Windows)?;
+    let out = project.scratch().join("com-channel").join(arch.name());
     fs::create_dir_all(&out)?;
     let source = project.root.join("examples/com-channel");
-    let proxies = proxies(log, &source, &out)?;
+    let proxies = proxies(log, arch, &source, &out)?;
     let program = out.join("com-channel.exe");
-    let cmd = Cmd::new(MINGW.name)
+    let cmd = Cmd::new(arch.mingw("gcc"))
         .args(["-std=gnu11", "-O1", "-g", "-static", "-Wall", "-Wextra", "-Werror", "-D__USE_MINGW_ANSI_STDIO=1"])
         .args([Path::new("-I"), &source, Path::new("-I"), &out, Path::new("-I"), &project.root.join("include")])
         .args(c::sources(&source)?)
         .args(proxies)
         // before ole32, so that the eight functions are the library's
-        .arg(archive)
+        .arg(archive.path)
         .args(["-lole32", "-loleaut32", "-lrpcrt4", "-luuid", "-o"])
         .arg(&program);
     log.check(&cmd)?;
+    takes_nothing_of_ole32(&program)?;
     Ok(program)
 }
 
-/// The library, with the Windows port.
-fn archive(project: &Project, log: &mut Log) -> Result<PathBuf> {
-    let target_folder = project.target.join("com-channel");
-    let cmd = Cross::find(TARGET)?
-        .cargo(project, "rustc")
-        .args(["-p", "cocancel-ffi", "--lib", "--crate-type", "staticlib", "--no-default-features"])
-        .args(["--features", "com,windows", "--target-dir"])
-        .arg(&target_folder)
-        .env("CARGO_PROFILE_RELEASE_PANIC", "abort");
-    log.check(&cmd)?;
-    Ok(target_folder.join(TARGET).join("release/libcocancel.a"))
-}
-
 /// What widl makes of the demonstration's interfaces, compiled; the header stays in `out`.
-fn proxies(log: &mut Log, source: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+fn proxies(log: &mut Log, arch: Arch, source: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let idl = source.join("idl");
     let held = idl.join("held.idl");
+    let width = if arch == Arch::I686 { "-m32" } else { "-m64" };
     for (kind, name) in [("-h", "held.h"), ("-p", "held_p.c"), ("-u", "held_i.c")] {
-        let cmd = Cmd::new(WIDL.name).args(["-Oif", "-m64", "-I"]).arg(&idl).args([kind, "-o"]).arg(out.join(name));
+        let cmd = Cmd::new(WIDL.name).args(["-Oif", width, "-I"]).arg(&idl).args([kind, "-o"]).arg(out.join(name));
         log.check(&cmd.arg(&held))?;
     }
     log.check(&Cmd::new(WIDL.name).args(["--dlldata-only", "-o"]).arg(out.join("dlldata.c")).arg("held"))?;
     let compile = |name: &str| {
         let object = out.join(name).with_extension("o");
-        let cmd = Cmd::new(MINGW.name).args(["-O1", "-include"]).arg(idl.join("proxy.h"));
+        let cmd = Cmd::new(arch.mingw("gcc")).args(["-O1", "-include"]).arg(idl.join("proxy.h"));
         log.check(&cmd.arg("-I").arg(out).arg("-c").arg(out.join(name)).arg("-o").arg(&object))?;
         Ok(object)
     };
     ["held_p.c", "held_i.c", "dlldata.c"].into_iter().map(compile).collect()
 }
 
-/// A run of the program, with Wine's settings of its own.
-fn wine(project: &Project, program: &Path) -> Result<Cmd> {
-    tools::need(&[&WINE, &WINE64])?;
-    Ok(Cmd::new(WINE.name)
-        .arg(program)
-        .env("WINEPREFIX", folder(project).join("settings"))
-        .env("WINEARCH", "win64")
-        // Wine's own remarks are none of the program's output
-        .env("WINEDEBUG", "-all")
-        .env("DISPLAY", "")
-        .unset("LD_LIBRARY_PATH"))
-}
-
 /// `cargo xtask demo --com`
 pub fn command(project: &Project) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
-    let mut log = Log::create(&logs, "com channel build", Duration::from_secs(600))?;
-    let program = match build(project, &mut log) {
-        Ok(program) => program,
+    let mut log = Log::create(&logs, "com channel build", Duration::from_secs(3600))?;
+    let arch = Arch::X86_64;
+    let prepared = build(project, &mut log, arch)
+        .and_then(|program| Wine::find(project, &mut log, arch)?.command(&program, &[], &[]));
+    match prepared {
+        Ok(cmd) => {
+            let status = cmd.run_attached()?;
+            Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Err(error) => {
             println!("{}", log.tail(200)?);
-            return Err(error);
+            Err(error)
         }
-    };
-    let status = wine(project, &program)?.run_attached()?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
 }
 
 /// All scenes are as expected, and none is missing.
-fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
-    let program = build(project, log)?;
-    let cmd = wine(project, &program)?;
-    let listed = log.check(&cmd.clone().arg("--list"))?;
-    let played = log.check(&cmd)?;
+fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
+    let program = build(project, log, arch)?;
+    let wine = Wine::find(project, log, arch)?;
+    let listed = log.check(&wine.command(&program, &[], &["--list"])?)?;
+    let arguments: &[&str] = if arch == Arch::I686 { &["--short"] } else { &[] };
+    let played = log.check(&wine.command(&program, &[], arguments)?)?;
     let names: Vec<_> =
         // not what Wine itself has to say
         listed.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).filter(|name| *name != "wine").collect();

@@ -27,6 +27,12 @@ pub const COM: [(&str, u32); 8] = [
     ("CoTestCancel", 0),
 ];
 
+/// The archives' profile, besides what the workspace's release profile says. One object that has dropped what none of its functions
+/// reaches: lld-link wants even that defined.
+pub const PROFILE: [(&str, &str); 3] = [("debug", "false"), ("lto", "fat"), ("codegen-units", "1")];
+/// On i686 jump tables would stand among the instructions.
+pub const RUSTFLAGS: &str = "-Cjump-tables=no";
+
 /// With which port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Port {
@@ -48,7 +54,8 @@ impl Port {
         }
     }
 
-    fn features(self) -> &'static str {
+    /// Of the crate.
+    pub fn features(self) -> &'static str {
         match self {
             Self::Host => "com",
             Self::Windows => "com,windows",
@@ -85,12 +92,11 @@ impl Archive {
             .args(["-Zjson-target-spec", "-p", "cocancel-ffi", "--lib", "--crate-type", "staticlib"])
             .args(["--no-default-features", "--features", port.features(), "--target-dir"])
             .arg(cargo_folder(project))
-            .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
-            // one object that has dropped what none of its functions reaches: lld-link wants even that defined
-            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-            // a distribution does not depend on who builds it where; and on i686 jump tables would stand among the instructions
-            .env("RUSTFLAGS", format!("--remap-path-prefix={}=. -Cjump-tables=no", project.root.display()));
+            // a distribution does not depend on who builds it where
+            .env("RUSTFLAGS", format!("--remap-path-prefix={}=. {RUSTFLAGS}", project.root.display()));
+        let cmd = PROFILE.into_iter().fold(cmd, |cmd, (key, value)| {
+            cmd.env(&format!("CARGO_PROFILE_RELEASE_{}", key.to_uppercase().replace('-', "_")), value)
+        });
         log.check(&cmd)?;
         let built = cargo_folder(project).join(target.name()).join("release");
         let built = ["libcocancel.a", "cocancel.lib"].map(|name| built.join(name));

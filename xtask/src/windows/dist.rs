@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::{Archive, COM, PORTS, Port, decorated, plain};
 use super::image;
+use super::manifest;
 use super::target::{Arch, Format, TARGETS, Target};
 use crate::exec::Cmd;
 use crate::log::Log;
@@ -18,7 +19,7 @@ use crate::report::Outcome;
 use crate::tools;
 
 /// The DLL's name.
-const DLL: &str = "cocancel.dll";
+pub const DLL: &str = "cocancel.dll";
 /// Its entry point, with the bytes of the arguments; the one function that the DLL does not export.
 const ENTRY: (&str, u32) = ("cocancel_dll_main", 12);
 
@@ -38,10 +39,23 @@ pub fn command(project: &Project) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What goes with the binaries, as it stands in the project: links between these files stay good.
+const TEXTS: [&str; 5] = [
+    "docs/behaviour.md",
+    "docs/integrating-in-a-com-runtime.md",
+    "docs/porting.md",
+    "examples/apartment",
+    "examples/com-channel",
+];
+
 /// The folder of one target.
-fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf> {
+pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf> {
     let version = &project.package("cocancel-ffi")?.version;
     let folder = project.target.join("dist").join(format!("cocancel-{version}-{}", target.name()));
+    // nothing of an earlier one stays
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
     let part = |name: &str| -> Result<PathBuf> {
         let path = folder.join(name);
         fs::create_dir_all(&path)?;
@@ -63,11 +77,26 @@ fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf> {
     fs::copy(&dll.path, bin.join(DLL))?;
     fs::copy(project.root.join("ffi/cocancel.def"), lib.join("cocancel.def"))?;
     let import = match target.format {
-        Format::Gnu => lib.join("libcocancel.dll.a"),
+        // not libcocancel.dll.a: that is what `-lcocancel` would take in place of the archive
+        Format::Gnu => lib.join("libcocancel_dll.a"),
         Format::Msvc => lib.join("cocancel_dll.lib"),
     };
     dll.import_library(log, target.format, &import)?;
+    for text in TEXTS {
+        for file in files(&project.root.join(text))? {
+            let to = folder.join(file.strip_prefix(&project.root)?);
+            fs::create_dir_all(to.parent().context("a file in no folder")?)?;
+            fs::copy(&file, to)?;
+        }
+    }
+    manifest::write(project, target, &folder)?;
     Ok(folder)
+}
+
+/// A file, or all files below a folder.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let entries: Vec<_> = ignore::Walk::new(path).collect::<Result<_, _>>()?;
+    Ok(entries.into_iter().map(ignore::DirEntry::into_path).filter(|path| path.is_file()).collect())
 }
 
 /// cocancel.dll for one processor.
@@ -100,7 +129,12 @@ impl Dll {
         let path = folder.join(DLL);
         let link = Cmd::new(arch.mingw("gcc"))
             // on 32-bit x86 the definition's CoCancelCall is the archive's _CoCancelCall@8
-            .args(["-shared", "-nostdlib", "-s", "-Wl,--gc-sections,--enable-stdcall-fixup,--dynamicbase,--nxcompat"])
+            .args([
+                "-shared",
+                "-nostdlib",
+                "-s",
+                "-Wl,--gc-sections,--enable-stdcall-fixup,--dynamicbase,--nxcompat,--no-insert-timestamp",
+            ])
             .arg(format!("-Wl,--entry={entry}"))
             .arg(&definitions)
             .arg(image::memory(log, target, &folder)?)
@@ -133,7 +167,7 @@ impl Dll {
 }
 
 /// As it stands in a definition file: `CoCancelCall@8`, without the prefix.
-fn undecorated(arch: Arch, entry: &str) -> &str {
+pub fn undecorated(arch: Arch, entry: &str) -> &str {
     entry.strip_prefix(arch.prefix()).unwrap_or(entry)
 }
 
@@ -149,13 +183,10 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
     let dll = Dll::build(project, log, arch)?;
     let count = image::check_imports(&dll.path)?;
     log.line(format!("{count} imports"))?;
-    let bytes = fs::read(&dll.path)?;
-    let file: object::File = object::File::parse(&*bytes)?;
-    let exported: BTreeSet<String> =
-        object::Object::exports(&file)?.iter().map(|e| String::from_utf8_lossy(e.name()).into_owned()).collect();
+    let exported = image::exports(&dll.path)?;
     ensure!(exported == exports(&project.root.join("ffi/cocancel.def"))?, "the DLL exports {exported:?}");
     ensure!(COM.iter().all(|(name, _)| exported.contains(*name)), "a COM function is missing");
-    log.line(format!("{} exports, {} bytes", exported.len(), bytes.len()))?;
+    log.line(format!("{} exports, {} bytes", exported.len(), fs::metadata(&dll.path)?.len()))?;
     for format in [Format::Gnu, Format::Msvc] {
         let library = dll.path.with_extension(if format == Format::Gnu { "dll.a" } else { "lib" });
         dll.import_library(log, format, &library)?;

@@ -72,7 +72,8 @@ pub fn need_mingw(arch: Arch) -> Result<()> {
     tools::need(&[tool])
 }
 
-fn need(target: Target) -> Result<()> {
+/// Makes sure of a target's linker, and of what makes import libraries for it.
+pub fn need(target: Target) -> Result<()> {
     match target.format {
         Format::Gnu => need_mingw(target.arch),
         Format::Msvc => tools::need(&[&CLANG, &LLD_LINK, &LLVM_DLLTOOL]),
@@ -96,7 +97,7 @@ pub fn memory(log: &mut Log, target: Target, folder: &Path) -> Result<PathBuf> {
 }
 
 /// An import library of what the Windows port may import, for lld-link.
-fn kernel32(log: &mut Log, arch: Arch, folder: &Path) -> Result<PathBuf> {
+pub fn kernel32(log: &mut Log, arch: Arch, folder: &Path) -> Result<PathBuf> {
     let definitions = folder.join("kernel32.def");
     let library = folder.join("kernel32.lib");
     let name = |(name, bytes): &(&str, u32)| match arch {
@@ -172,6 +173,13 @@ pub fn imports(image: &Path) -> Result<BTreeSet<(String, String)>> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let file = object::File::parse(&*bytes)?;
     Ok(file.imports()?.iter().map(|i| (text(i.library()).to_lowercase(), text(i.name()))).collect())
+}
+
+/// What a DLL exports.
+pub fn exports(image: &Path) -> Result<BTreeSet<String>> {
+    let bytes = fs::read(image).with_context(|| image.display().to_string())?;
+    let file = object::File::parse(&*bytes)?;
+    Ok(file.exports()?.iter().map(|e| String::from_utf8_lossy(e.name()).into_owned()).collect())
 }
 
 /// That an image imports from kernel32 only, and there only what is allowed.

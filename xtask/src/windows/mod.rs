@@ -1,19 +1,26 @@
 //! The Windows ABI: archives and DLLs that a COM runtime or an application links, what their linkers demand, and programs under Wine.
 
 mod archive;
+mod consumer;
 mod demands;
 mod dist;
 mod image;
 mod instructions;
 mod kernel;
+mod manifest;
 mod programs;
 mod target;
 mod wine;
 
+pub use archive::{Archive, Port};
 pub use dist::command;
+pub use image::need_mingw;
+pub use programs::takes_nothing_of_ole32;
 
 use crate::report::Step;
-use target::{Arch, TARGETS};
+use target::TARGETS;
+pub use target::{Arch, Format, Target};
+pub use wine::Wine;
 
 /// The steps of the gate.
 pub fn steps() -> impl Iterator<Item = Step> {
@@ -28,5 +35,9 @@ pub fn steps() -> impl Iterator<Item = Step> {
     let programs = widths.into_iter().map(|arch| {
         Step::new(format!("wine {}", arch.name()), move |project, log| programs::step(project, log, arch)).minutes(40)
     });
-    archives.chain(dlls).chain(programs).chain([Step::new("kernel x86_64", kernel::step).minutes(30)])
+    archives.chain(dlls).chain([Step::new("dist", consumer::step).minutes(30)]).chain(programs).chain([Step::new(
+        "kernel x86_64",
+        kernel::step,
+    )
+    .minutes(30)])
 }

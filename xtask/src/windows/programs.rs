@@ -97,7 +97,7 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
 }
 
 /// That a linked program calls this library's functions: not one of them is imported.
-fn takes_nothing_of_ole32(program: &Path) -> Result<()> {
+pub fn takes_nothing_of_ole32(program: &Path) -> Result<()> {
     for (library, name) in image::imports(program)? {
         let ours = COM.iter().any(|(com, _)| *com == name);
         ensure!(!ours, "{} imports {name} from {library}", program.display());

@@ -96,16 +96,20 @@ impl Target {
 
     /// How to build for it.
     pub fn cross(self, project: &Project) -> Result<Cross> {
-        let folder = project.scratch().join("windows");
-        let path = folder.join(format!("{}.json", self.name()));
+        let path = self.specification_file(project);
         let cross = Cross::from_source(&path.to_string_lossy())?;
         let spec = self.specification(&cross)?;
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(project.scratch().join("windows"))?;
         // written when it changes only, or everything would be built anew
         if fs::read_to_string(&path).unwrap_or_default() != spec {
             fs::write(&path, spec).with_context(|| path.display().to_string())?;
         }
         Ok(cross)
+    }
+
+    /// Where it stands once [`Target::cross`] has written it.
+    pub fn specification_file(self, project: &Project) -> PathBuf {
+        project.scratch().join("windows").join(format!("{}.json", self.name()))
     }
 
     fn specification(self, cross: &Cross) -> Result<String> {

@@ -45,6 +45,11 @@ impl Wine {
 
     /// Runs a program, with DLLs beside it where they are found.
     pub fn run(&self, log: &mut Log, program: &Path, beside: &[&Path]) -> Result<Done> {
+        log.run_within(&self.command(program, beside, &[])?, LIMIT)
+    }
+
+    /// How to run it, with arguments.
+    pub fn command(&self, program: &Path, beside: &[&Path], arguments: &[&str]) -> Result<Cmd> {
         let name = program.file_name().context("a program without a name")?;
         let inside = Path::new("cocancel");
         let place = match self.arch {
@@ -62,21 +67,15 @@ impl Wine {
                 .env("WINEARCH", "win64"),
             // a mount of /proc that goes when the last process of it does
             Arch::I686 => Cmd::new(UNSHARE.name)
-                .args([
-                    "--mount",
-                    "--",
-                    "sh",
-                    "-c",
-                    "mount -t proc proc \"$1/proc\" && exec chroot \"$1\" wine \"$2\"",
-                    "sh",
-                ])
+                .args(["--mount", "--", "sh", "-c", "mount -t proc proc \"$1/proc\" && exec chroot \"$@\"", "sh"])
                 .arg(&self.folder)
+                .arg(WINE.name)
                 .arg(Path::new("/").join(inside).join(name))
                 .env("WINEPREFIX", "/root/settings")
                 .env("HOME", "/root"),
         };
         // Wine's own remarks are none of the program's output
-        log.run_within(&cmd.env("WINEDEBUG", "-all").env("DISPLAY", "").unset("LD_LIBRARY_PATH"), LIMIT)
+        Ok(cmd.args(arguments).env("WINEDEBUG", "-all").env("DISPLAY", "").unset("LD_LIBRARY_PATH"))
     }
 }
 
