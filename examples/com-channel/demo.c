@@ -42,24 +42,27 @@ static DWORD WINAPI serve(void *unused) {
     return (DWORD)server_run(place);
 }
 
-/* The server: a thread, or a process. */
-static HANDLE start_server(void) {
+HANDLE start_process(const char *role) {
     char program[MAX_PATH], command[MAX_PATH + 64];
     STARTUPINFOA startup = {.cb = sizeof startup};
     PROCESS_INFORMATION started;
+    GetModuleFileNameA(NULL, program, sizeof program);
+    snprintf(command, sizeof command, "\"%s\" %s %lu %d %d", program, role, (unsigned long)GetCurrentProcessId(), stages,
+             (int)(place - places));
+    if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &started))
+        return NULL;
+    CloseHandle(started.hThread);
+    return started.hProcess;
+}
+
+/* The server: a thread, or a process. */
+static HANDLE start_server(void) {
     HANDLE server;
     stage_open(GetCurrentProcessId(), ++stages);
-    if (place->how == IN_PROCESS) {
+    if (place->how == IN_PROCESS)
         server = CreateThread(NULL, 0, serve, NULL, 0, NULL);
-    } else {
-        GetModuleFileNameA(NULL, program, sizeof program);
-        snprintf(command, sizeof command, "\"%s\" --serve %lu %d %d", program, (unsigned long)GetCurrentProcessId(), stages,
-                 (int)(place - places));
-        if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &started))
-            return NULL;
-        CloseHandle(started.hThread);
-        server = started.hProcess;
-    }
+    else
+        server = start_process("--serve");
     return server != NULL && stage_wait_ready() ? server : NULL;
 }
 
@@ -133,18 +136,23 @@ static void play_place(void) {
         }
 }
 
-static int serve_process(char **arguments) {
-    stage_open(strtoul(arguments[0], NULL, 10), atoi(arguments[1]));
-    place = &places[atoi(arguments[2]) % PLACES];
-    server_run(place);
-    return 0;
+/* A process that the demonstration has started. */
+static int play_role(char **arguments) {
+    DWORD answer;
+    stage_open(strtoul(arguments[1], NULL, 10), atoi(arguments[2]));
+    place = &places[atoi(arguments[3]) % PLACES];
+    if (strcmp(arguments[0], "--serve") == 0)
+        return FAILED(server_run(place));
+    join_apartment(place->client);
+    CoEnableCallCancellation(NULL);
+    return FAILED(server_reach(place, &held)) || FAILED(IHeld_Listen(held, 5, &answer));
 }
 
 int main(int count, char **arguments) {
     size_t i;
     struct cancelling_channel_counts counts;
-    if (count == 5 && strcmp(arguments[1], "--serve") == 0)
-        ExitProcess(serve_process(arguments + 2));
+    if (count == 5)
+        ExitProcess(play_role(arguments + 1));
     if (count > 1 && strcmp(arguments[1], "--list") == 0) {
         const struct scene *scene;
         for (i = 0; i < sizeof all / sizeof *all; i++)

@@ -64,6 +64,9 @@ void join_apartment(char apartment); /* and wraps the interfaces there */
 HRESULT server_run(const struct place *place); /* until stage_quit */
 HRESULT server_reach(const struct place *place, IHeld **held);
 
+/* ---- demo.c ---- */
+HANDLE start_process(const char *role); /* of this program, at this place: "--serve", or "--call", which calls Listen once. NULL: none */
+
 /* ---- demo_cancel.c: cancellers ---- */
 struct canceller {
     DWORD thread; /* whose call; 0: the starter's */

@@ -165,6 +165,23 @@ static void killed(void) {
     CoDisableCallCancellation(NULL);
 }
 
+/* A client in a process of its own, which waits in a call. */
+static void client_killed(void) {
+    DWORD finished = ask(ASK_FINISHED), before = ask(ASK_HEARD);
+    HANDLE other = start_process("--call");
+    expect_true("another client starts", other != NULL);
+    if (other == NULL)
+        return;
+    stage_wait_entered();
+    TerminateProcess(other, 3);
+    CloseHandle(other);
+    /* a minute, after which the method returns without having heard it */
+    while (ask(ASK_FINISHED) == finished)
+        Sleep(10);
+    expect_number("methods that heard it", ask(ASK_HEARD) - before, 1);
+    next_is_its_own();
+}
+
 static DWORD WINAPI release_later(void *unused) {
     (void)unused;
     Sleep(200); /* whether that is before or after the proxy is gone, all must come out right */
@@ -205,6 +222,7 @@ const struct scene scenes[] = {
     {.name = "grace-run-out", .title = "the server is deaf, and the grace time ends", .play = grace_run_out},
     {.name = "orphan-hears", .title = "the server hears it after the client was freed", .play = orphan_hears},
     {.name = "foreign", .title = "the system's own proxies: IDispatch and IPersist", .play = foreign},
+    {.name = "client-killed", .title = "a client's process is killed, and its server hears it", .play = client_killed, .processes = 1},
     {.name = NULL},
 };
 

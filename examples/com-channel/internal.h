@@ -40,6 +40,7 @@ typedef struct served {
     struct served *next;
     cocancel_call call, frame;
     volatile LONG *requested; /* another process' flag; NULL: the call is of this process */
+    const struct client *client; /* that process */
     int own;                  /* registered here, so completed here */
 } served;
 HRESULT serve_enter(served *served); /* what wire_incoming said, then forgotten. Not S_OK: do not run the method */

@@ -152,22 +152,54 @@ static IChannelHook hook = {&hook_vtable};
 
 /* ---- the server's side ---- */
 
-static struct {
+static struct client {
     DWORD process, start;
     cell *cells;
+    HANDLE handle, wait; /* for its end; NULL: it is not noticed */
 } clients[CLIENTS]; /* those whose memory is mapped */
 static DWORD oldest;
 static served *watched;
 static HANDLE look;
 
-/* The memory of a client's process, with the lock held. It may go when nobody is watched. */
-static cell *map_client(const wire_id *id) {
+/* A client's process has ended: nobody waits for what it called. It may have made room for another meanwhile, which has not. */
+static void CALLBACK on_end(void *context, BOOLEAN timed_out) {
+    const struct client *client = context;
+    const served *served;
+    (void)timed_out;
+    EnterCriticalSection(&lock);
+    if (client->handle != NULL && WaitForSingleObject(client->handle, 0) == WAIT_OBJECT_0)
+        for (served = watched; served != NULL; served = served->next)
+            if (served->client == client)
+                cocancel_cancel_call(NULL, served->call, 0, COCANCEL_NO_WAIT);
+    LeaveCriticalSection(&lock);
+}
+
+static void notice_end(struct client *client) {
+    client->wait = NULL;
+    client->handle = OpenProcess(SYNCHRONIZE, FALSE, client->process);
+    if (client->handle != NULL)
+        RegisterWaitForSingleObject(&client->wait, client->handle, on_end, client, INFINITE, WT_EXECUTEONLYONCE);
+}
+
+/* With the lock held, so it does not wait for an `on_end` that runs. */
+static void forget(struct client *client) {
+    UnmapViewOfFile(client->cells);
+    if (client->wait != NULL)
+        UnregisterWait(client->wait);
+    if (client->handle != NULL)
+        CloseHandle(client->handle);
+    client->cells = NULL;
+    client->handle = client->wait = NULL;
+}
+
+/* A client's process whose memory is mapped, with the lock held. It may go when nobody is watched. */
+static struct client *find_client(const wire_id *id) {
     WCHAR name[64];
     HANDLE section;
     DWORD i;
     for (i = 0; i < CLIENTS; i++)
         if (clients[i].cells != NULL && clients[i].process == id->process && clients[i].start == id->start)
-            return clients[i].cells;
+            return &clients[i];
     i = oldest;
     if (clients[i].cells != NULL && watched != NULL)
         return NULL; /* more clients at once than there is room for: this one's calls are served, but not cancelled */
@@ -176,13 +208,16 @@ static cell *map_client(const wire_id *id) {
     if (section == NULL)
         return NULL;
     if (clients[i].cells != NULL)
-        UnmapViewOfFile(clients[i].cells);
+        forget(&clients[i]);
     clients[i].cells = MapViewOfFile(section, FILE_MAP_ALL_ACCESS, 0, 0, CELLS * sizeof(cell));
     clients[i].process = id->process;
     clients[i].start = id->start;
     CloseHandle(section);
+    if (clients[i].cells == NULL)
+        return NULL;
+    notice_end(&clients[i]);
     oldest = (oldest + 1) % CLIENTS;
-    return clients[i].cells;
+    return &clients[i];
 }
 
 /* Cancels those whose flag is set. */
@@ -213,12 +248,13 @@ static void start_watcher(void) {
 }
 
 static void watch(served *served, const wire_id *id) {
-    cell *cell;
+    struct client *client;
     EnterCriticalSection(&lock);
     start_watcher();
-    cell = id->cell < CELLS ? map_client(id) : NULL;
-    if (cell != NULL && cell[id->cell].generation == (LONG)id->generation) {
-        cell += id->cell;
+    client = id->cell < CELLS ? find_client(id) : NULL;
+    if (client != NULL && client->cells[id->cell].generation == (LONG)id->generation) {
+        cell *cell = &client->cells[id->cell];
+        served->client = client;
         InterlockedExchange(&cell->server, process);
         served->requested = &cell->requested;
         served->next = watched;

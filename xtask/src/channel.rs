@@ -70,12 +70,13 @@ fn proxies(log: &mut Log, arch: Arch, source: &Path, out: &Path) -> Result<Vec<P
 }
 
 /// `cargo xtask demo --com`
-pub fn command(project: &Project) -> Result<ExitCode> {
+pub fn command(project: &Project, list: bool, scene: Option<&str>) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
     let mut log = Log::create(&logs, "com channel build", Duration::from_secs(3600))?;
     let arch = Arch::X86_64;
+    let arguments: Vec<&str> = list.then_some("--list").into_iter().chain(scene).collect();
     let prepared = build(project, &mut log, arch)
-        .and_then(|program| Wine::find(project, &mut log, arch)?.command(&program, &[], &[]));
+        .and_then(|program| Wine::find(project, &mut log, arch)?.command(&program, &[], &arguments));
     match prepared {
         Ok(cmd) => {
             let status = cmd.run_attached()?;

@@ -87,7 +87,7 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         scene: Option<String>,
         /// Builds and plays the cancelling channel of examples/com-channel under Wine instead
-        #[arg(long, conflicts_with_all = ["trace", "list", "scene"])]
+        #[arg(long, conflicts_with = "trace")]
         com: bool,
     },
     /// Runs the programs of examples/boards on every board in the emulator and compares what they print
@@ -156,7 +156,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check => check::command(&project),
         Command::Header { check } => header::command(&project, check),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
-        Command::Demo { com: true, .. } => channel::command(&project),
+        Command::Demo { com: true, list, scene, .. } => channel::command(&project, list, scene.as_deref()),
         Command::Demo { trace, list, scene, .. } => demo::command(&project, trace.as_deref(), list, scene.as_deref()),
         Command::Boards { bless } => boards::command(&project, bless),
         Command::Interrupts => interrupts::command(&project),
