@@ -108,7 +108,8 @@ fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The apartment of docs/integrating-in-a-com-runtime.md, with both compilers, also under the sanitizers; what the text shows of it is its own.
+/// The apartment of docs/integrating-in-a-com-runtime.md, with both compilers, also under the sanitizers. What the text shows is its own, or of
+/// programs that the steps for Wine run.
 fn apartment(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&GCC, &CLANG])?;
     let library = Library::build(project, log)?;
@@ -133,13 +134,14 @@ fn apartment(project: &Project, log: &mut Log) -> Result<Outcome> {
     }
     let guide = fs::read_to_string(project.root.join("docs/integrating-in-a-com-runtime.md"))?;
     let mut code = String::new();
-    for file in c::sources(&source)?.into_iter().chain([source.join("apartment.h")]) {
+    let windows = ["host_port.c", "events.c"].map(|name| project.root.join("tests/windows").join(name));
+    for file in c::sources(&source)?.into_iter().chain([source.join("apartment.h")]).chain(windows) {
         code += &fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     }
     let pieces = pieces(&guide);
     ensure!(!pieces.is_empty(), "the guide shows no code");
     for piece in pieces {
-        ensure!(code.contains(piece), "the guide shows code that examples/apartment has not:\n{piece}");
+        ensure!(code.contains(piece), "the guide shows code that is compiled nowhere:\n{piece}");
     }
     Ok(Outcome::Passed)
 }
