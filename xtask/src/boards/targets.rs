@@ -3,9 +3,13 @@
 use anyhow::{Result, ensure};
 
 use crate::cross::Cross;
+use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
+use crate::tools::{self, Tool};
+
+const READELF: Tool = Tool { name: "readelf", package: "binutils" };
 
 /// A target.
 #[derive(Clone, Copy)]
@@ -52,6 +56,11 @@ impl Target {
         }
         let archive = folder(project).join(self.name).join("release/libcocancel.a");
         ensure!(archive.exists(), "{} was not built", archive.display());
+        if self.name.starts_with("thumb") {
+            tools::need(&[&READELF])?;
+            check_attributes(&Cmd::new(READELF.name).arg("-A").arg(&archive).read()?, self.name.ends_with("hf"))?;
+            counts.passed += 1;
+        }
         if !self.compare_exchange {
             let refused = log.run(&self.build(&cross, project, ""))?;
             let says_why = refused.output.contains("this target has no compare-exchange: enable the feature");
@@ -61,7 +70,7 @@ impl Target {
         Ok(Outcome::Tests(counts))
     }
 
-    fn build(&self, cross: &Cross, project: &Project, features: &str) -> crate::exec::Cmd {
+    fn build(&self, cross: &Cross, project: &Project, features: &str) -> Cmd {
         cross
             .cargo(project, "build")
             .args(["-p", "cocancel-ffi", "--no-default-features", "--features", features, "--target-dir"])
@@ -69,7 +78,37 @@ impl Target {
     }
 }
 
+/// What an ARM linker compares: floats go in their own registers or not, as the target's name says; and enums are of no size, because the
+/// library has none in its interface, so that it goes with C of either kind.
+fn check_attributes(listed: &str, hard_float: bool) -> Result<()> {
+    let count = |what: &str| listed.lines().filter(|line| line.contains(what)).count();
+    let (objects, hard) = (count("File Attributes"), count("Tag_ABI_VFP_args: VFP registers"));
+    ensure!(objects > 0, "readelf lists no attributes");
+    ensure!(count("Tag_ABI_enum_size") == 0, "an object says how large its enums are");
+    ensure!(
+        hard == if hard_float { objects } else { 0 },
+        "{hard} of {objects} objects have floats in their own registers"
+    );
+    Ok(())
+}
+
 /// Apart from the host's, whose build scripts another compiler may have made.
 pub fn folder(project: &Project) -> std::path::PathBuf {
     project.target.join("bare")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_another_abi_are_found() {
+        let soft = "File Attributes\n  Tag_CPU_arch: v7\nFile Attributes\n";
+        let hard = "File Attributes\n  Tag_ABI_VFP_args: VFP registers\n";
+        assert!(check_attributes(soft, false).is_ok() && check_attributes(hard, true).is_ok());
+        assert!(check_attributes(soft, true).is_err() && check_attributes(hard, false).is_err());
+        assert!(check_attributes(&format!("{soft}{hard}"), true).is_err());
+        assert!(check_attributes(&format!("{soft}  Tag_ABI_enum_size: small\n"), false).is_err());
+        assert!(check_attributes("", false).is_err());
+    }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use iced_x86::{Code, CpuidFeature, Decoder, DecoderOptions, Instruction, InstructionInfoFactory};
+use iced_x86::{
+    Code, CpuidFeature, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register,
+};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use super::target::Arch;
@@ -31,12 +33,26 @@ fn offence(arch: Arch, instruction: &Instruction, info: &mut InstructionInfoFact
     if let Some(feature) = instruction.cpuid_features().iter().find(|f| !has(**f)) {
         return Some(format!("needs {feature:?}"));
     }
+    if is_below_the_stack(instruction) {
+        return Some("reaches below the stack pointer, where an interrupt handler's frame may stand".into());
+    }
     let used = info.info(instruction).used_registers();
     let vector = |r: &iced_x86::UsedRegister| {
         let r = r.register();
         r.is_vector_register() || r.is_st() || r.is_mm() || r.is_k() || r.is_tmm()
     };
     used.iter().find(|r| vector(r)).map(|r| format!("touches {:?}", r.register()))
+}
+
+/// Whether it reads or writes in a red zone.
+fn is_below_the_stack(instruction: &Instruction) -> bool {
+    let accesses = instruction.op_kinds().any(|kind| kind == OpKind::Memory) && instruction.mnemonic() != Mnemonic::Lea;
+    let below = match instruction.memory_base() {
+        Register::RSP => (instruction.memory_displacement64() as i64) < 0,
+        Register::ESP => (instruction.memory_displacement32() as i32) < 0,
+        _ => false,
+    };
+    accesses && below
 }
 
 /// What of this code does not belong there.
@@ -97,6 +113,12 @@ mod tests {
             assert!(is_refused(Arch::X86_64, code), "{code:x?}");
         }
         assert!(is_refused(Arch::I686, &[0xFF, 0xFF]));
+        // mov eax, [esp - 8]
+        for (arch, code) in
+            [(Arch::I686, &[0x8B, 0x44, 0x24, 0xF8][..]), (Arch::X86_64, &[0x48, 0x89, 0x44, 0x24, 0xF8])]
+        {
+            assert!(is_refused(arch, code), "{code:x?}");
+        }
     }
 
     #[test]
@@ -107,6 +129,8 @@ mod tests {
         for code in [&cmpxchg[..], &cmpxchg8b, &bswap, &[0xCC, 0x90, 0xF3, 0x90, 0x0F, 0x0B]] {
             assert!(!is_refused(Arch::I686, code), "{code:x?}");
         }
+        // mov eax, [esp + 8]; lea esp, [esp - 8]
+        assert!(!is_refused(Arch::I686, &[0x8B, 0x44, 0x24, 0x08, 0x8D, 0x64, 0x24, 0xF8]));
         assert!(!is_refused(Arch::X86_64, &[0x48, 0x0F, 0x44, 0xC1, 0x0F, 0x1F, 0x00]));
     }
 }
