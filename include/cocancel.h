@@ -19,7 +19,7 @@
  *     "IRQL" is for a kernel whose storage and port are resident, and for a port and hooks that work at that level; a built-in default runtime
  *     is for programs, at PASSIVE_LEVEL.
  *   - Where the port's in_interrupt says so, nothing waits and no thread attaches: one that is to begin calls at a raised IRQL enables
- *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with COCANCEL_NO_WAIT.
+ *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with timeout 0 or COCANCEL_NO_WAIT.
  *   - No function unwinds; none allocates, but for the built-in default runtime's set_capacity and its forked children.
  */
 

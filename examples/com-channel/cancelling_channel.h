@@ -20,6 +20,8 @@
  *   - While a thread in a single-threaded apartment waits, its message filter is wrapped: do not register another one inside a callback.
  *   - The channel uses the hooks of the library's default runtime (cocancel_set_hooks) and one channel hook.
  *   - A thread that calls CoCancelCall with a timeout waits; it does not pump messages.
+ *   - A served call hears that its client's process has ended as if it had been cancelled; of more than 64 client processes at once only the
+ *     first ones' calls hear anything.
  *   - 64-bit and 32-bit processes of one user; not between machines.
  */
 #ifndef CANCELLING_CHANNEL_H
