@@ -22,7 +22,7 @@
  *   - A thread that calls CoCancelCall with a timeout waits; it does not pump messages.
  *   - A served call hears that its client's process has ended as if it had been cancelled; of more than 64 client processes at once only the
  *     first ones' calls hear anything.
- *   - 64-bit and 32-bit processes of one user; not between machines.
+ *   - Processes of one user; not between machines. Calls between 64-bit and 32-bit processes are as they should be on paper, but untried.
  */
 #ifndef CANCELLING_CHANNEL_H
 #define CANCELLING_CHANNEL_H
