@@ -40,12 +40,13 @@ pub fn command(project: &Project) -> Result<ExitCode> {
 }
 
 /// What goes with the binaries, as it stands in the project: links between these files stay good.
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     "docs/behaviour.md",
     "docs/integrating-in-a-com-runtime.md",
     "docs/porting.md",
     "examples/apartment",
     "examples/com-channel",
+    "tests/windows",
 ];
 
 /// The folder of one target.
@@ -68,7 +69,9 @@ pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(project.root.join(licence), folder.join(licence))?;
     }
-    fs::copy(project.root.join("ffi/WINDOWS.md"), folder.join("README.md"))?;
+    // one folder nearer to what it links to
+    let page = fs::read_to_string(project.root.join("ffi/WINDOWS.md"))?.replace("](../", "](");
+    fs::write(folder.join("README.md"), page)?;
     for port in PORTS {
         let archive = Archive::build(project, log, target, port)?;
         fs::copy(&archive.path, lib.join(port.file(target.format)))?;
