@@ -28,6 +28,8 @@ typedef struct conformance_host {
     int preempts;
     /* The tick wraps within so many milliseconds; 0: it does not. */
     uint32_t wraps_within_ms;
+    /* The names of the clauses to run, up to a NULL; the runtime is set up for those that need one. NULL: all. */
+    char **only;
 } conformance_host;
 
 /* Runs all clauses; prints a line for each. Returns how many are not kept. A lost wake shows as a clause that never ends: its name stands last.

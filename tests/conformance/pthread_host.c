@@ -1,4 +1,5 @@
-/* A port to POSIX threads and semaphores, and the suite on it. Interrupt handlers are signal handlers here.
+/* A port to POSIX threads and semaphores, and the suite on it. Interrupt handlers are signal handlers here. With arguments: the name of a
+   defect that the port is to have (planted.c), and which clauses to run.
    SPDX-License-Identifier: MIT OR Apache-2.0 */
 #define _GNU_SOURCE /* sem_clockwait */
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #include "conformance.h"
+#include "planted.h"
 
 /* ---- the port ---- */
 
@@ -45,7 +47,7 @@ static record *need_record(void) {
 static void end_thread(void *argument) {
     record *gone = (record *)argument;
     if (pthread_setspecific(own, gone) != 0) abort();
-    (void)cocancel_thread_exit(NULL);
+    if (!exit_is_forgotten) (void)cocancel_thread_exit(NULL);
     if (pthread_setspecific(own, NULL) != 0) abort();
     gone->local = NULL;
     set(&gone->is_taken, 0);
@@ -168,10 +170,10 @@ static void say(const char *text) {
     (void)fflush(stdout);
 }
 
-int main(void) {
+int main(int count, char **words) {
     conformance_host host = {{sizeof(cocancel_port), thread_id, tick, local, set_local, in_interrupt, waiter, wait, wake,
                               {NULL, NULL, NULL, NULL, NULL, NULL}},
-                             start, join, sleep_ms, interrupt, say, COCANCEL_INFINITE, 0, 0};
+                             start, join, sleep_ms, interrupt, say, COCANCEL_INFINITE, 0, 0, NULL};
     struct sigaction action = {0};
     int n;
     action.sa_handler = handle;
@@ -180,5 +182,7 @@ int main(void) {
         if (sem_init(&records[n].woken, 0, 0) != 0) return 2;
     host.wraps_within_ms = 60000;
     first_tick = monotonic_ms() + 1000;
+    if (count > 1 && !plant(words[1], &host)) return 2;
+    if (count > 2) host.only = &words[2];
     return (int)conformance_run(&host);
 }

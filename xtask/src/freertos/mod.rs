@@ -2,6 +2,7 @@
 //! emulator; and the suite on the host.
 
 mod map;
+mod planted;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub fn steps() -> impl Iterator<Item = Step> {
         })
         .minutes(20)
     });
-    boards.chain([Step::new("port conformance", on_pthreads)])
+    boards.chain([Step::new("port conformance", on_pthreads), Step::new("port conformance planted", planted::step)])
 }
 
 /// `cargo xtask freertos`
@@ -170,23 +171,9 @@ fn library(project: &Project, log: &mut Log) -> Result<PathBuf> {
 
 /// The suite on the host's threads, with each C compiler.
 fn on_pthreads(project: &Project, log: &mut Log) -> Result<Outcome> {
-    tools::need(&[&GCC, &CLANG])?;
-    let library = Library::build(project, log)?;
-    let folder = project.scratch().join("conformance");
-    fs::create_dir_all(&folder)?;
     let mut counts = Counts::default();
     for compiler in [&GCC, &CLANG] {
-        let program = folder.join(compiler.name);
-        let sources = ["suite.c", "port_clauses.c", "runtime_clauses.c", "pthread_host.c"];
-        let compile = Cmd::new(compiler.name)
-            .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g", "-pthread"])
-            .args(["-I", "../../include"])
-            .args(sources)
-            .args(library.link_static())
-            .arg("-o")
-            .arg(&program)
-            .dir(project.root.join("tests/conformance"));
-        log.check(&compile)?;
+        let program = suite_on_pthreads(project, log, compiler)?;
         if log.run_within(&Cmd::new(&program), LIMIT)?.success() {
             counts.passed += 1;
         } else {
@@ -194,6 +181,26 @@ fn on_pthreads(project: &Project, log: &mut Log) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Tests(counts))
+}
+
+/// Builds it.
+fn suite_on_pthreads(project: &Project, log: &mut Log, compiler: &Tool) -> Result<PathBuf> {
+    tools::need(&[compiler])?;
+    let library = Library::build(project, log)?;
+    let folder = project.scratch().join("conformance");
+    fs::create_dir_all(&folder)?;
+    let program = folder.join(compiler.name);
+    let compile = Cmd::new(compiler.name)
+        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g", "-pthread"])
+        .args(["-I", "../../include"])
+        .args(["suite.c", "port_clauses.c", "runtime_clauses.c", "pthread_host.c", "planted.c"])
+        .args(library.link_static())
+        .arg("-Wl,--wrap=cocancel_storage_size")
+        .arg("-o")
+        .arg(&program)
+        .dir(project.root.join("tests/conformance"));
+    log.check(&compile)?;
+    Ok(program)
 }
 
 #[cfg(test)]
