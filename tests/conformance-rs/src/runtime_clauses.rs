@@ -132,6 +132,7 @@ pub async fn cancelled_with_grace<H: Host>() {
         });
         assert_eq!(H::outcome(call).await, Ok(Outcome::Canceled));
         passed_since::<H>(start, ms + 20);
+        H::pass(1).await;
         assert_eq!(answer(), Hresult::S_OK);
         assert_eq!(runtime::<H>().test_call(call), Hresult::RPC_E_CALL_CANCELED);
         assert_eq!(runtime::<H>().finish(call), Ok(Outcome::Canceled));
@@ -165,6 +166,7 @@ pub async fn grace_is_shortened<H: Host>() {
     });
     assert_eq!(H::outcome(call).await, Ok(Outcome::Canceled));
     passed_since::<H>(start, 13);
+    H::pass(1).await;
     assert_eq!(answer(), Hresult::RPC_E_CALL_CANCELED);
     assert_eq!(runtime::<H>().finish(call), Ok(Outcome::Canceled));
     complete_in_vain::<H>();
@@ -248,6 +250,8 @@ pub async fn innermost_is_meant<H: Host>() {
     let inner = begin::<H>(Timeout::INFINITE);
     H::interrupt_in(2, || cancel::<H>(0));
     assert_eq!(H::outcome(inner).await, Ok(Outcome::Canceled));
+    // whoever cancelled has said what it was told, before another does
+    H::pass(1).await;
     assert_eq!(runtime::<H>().test_call(outer), Hresult::RPC_S_CALLPENDING);
     H::interrupt(|| cancel::<H>(0));
     assert_eq!(answer(), Hresult::RPC_E_CALL_CANCELED);
@@ -257,6 +261,7 @@ pub async fn innermost_is_meant<H: Host>() {
     set_call(outer);
     H::interrupt_in(2, || cancel::<H>(0));
     end::<H>(outer, Outcome::Canceled).await;
+    H::pass(1).await;
     complete_in_vain::<H>();
     cancel::<H>(0);
     assert_eq!(answer(), Hresult::E_NOINTERFACE);
