@@ -35,6 +35,8 @@ pub trait Host: 'static {
     type Storage: Storage + 'static;
     /// How many other threads there are, 0 or 2. They live as long as the suite.
     const HELPERS: usize;
+    /// Whether helpers can be asleep while the suite's thread goes on, see [`start`](Self::start). Not where they are tasks.
+    const HELPERS_SLEEP: bool = false;
     /// Whether threads can end, see [`short_lived`](Self::short_lived). Not without helpers.
     const THREADS_END: bool;
     /// Whether [`interrupt`](Self::interrupt) runs in an interrupt handler, and not in another thread.
@@ -63,6 +65,14 @@ pub trait Host: 'static {
     fn interrupt_in(ms: u32, f: fn());
     /// Runs `f` in the helper of that number, from 0, to its end.
     async fn helper(number: usize, f: fn());
+    /// Has the helper of that number begin with `f`, and returns at once. One at a time for each helper.
+    fn start(_number: usize, _f: fn()) {
+        unreachable!("helpers do not sleep here")
+    }
+    /// Returns when the helper is done with what it was [started](Self::start) with.
+    async fn finished(_number: usize) {
+        unreachable!("helpers do not sleep here")
+    }
     /// Runs `f` in a thread of its own that has ended when this returns, with all that the port does then.
     async fn short_lived(f: fn());
 }
@@ -80,6 +90,7 @@ macro_rules! for_each_clause {
             local_is_per_thread "3. the local word is each thread's own";
             wake_before_wait "4. a wake before its wait is kept";
             wake_ends_wait "4. a wake ends a wait";
+            each_side_is_woken "4. client and canceller are woken each for its own";
             wait_keeps_time "4. a wait keeps the time of the tick";
             long_waits_sleep "4. a long wait sleeps, and can be woken";
             answered_before_wait "a call is answered before its client waits";

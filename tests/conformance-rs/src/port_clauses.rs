@@ -200,6 +200,50 @@ pub async fn wake_ends_wait<H: Host>() {
     }
 }
 
+/// What a side's word of [`NOTED`] says of its sleeper.
+const HAS_BEGUN: u32 = 1;
+const IS_DUE: u32 = 2;
+const IS_OVER: u32 = 3;
+
+/// A side's sleeper: sleeps until it is due.
+fn sleep<H: Host>(side: Side, noted: usize) {
+    NOTED[noted].set(HAS_BEGUN);
+    loop {
+        let value = SLEPT_ON.get();
+        if NOTED[noted].get() == IS_DUE {
+            break;
+        }
+        port::<H>().wait(WaitPoint { word: SLEPT_ON.address(), value, side, context: context() }, None);
+    }
+    NOTED[noted].set(IS_OVER);
+}
+
+/// 4. Two threads sleep on one word, a client and a canceller: a wake is for the side that it names.
+pub async fn each_side_is_woken<H: Host>() {
+    if !H::HELPERS_SLEEP {
+        return;
+    }
+    let sleepers: [fn(); 2] = [|| sleep::<H>(Side::Client, 0), || sleep::<H>(Side::Canceller, 1)];
+    set_context(H::context());
+    for first in [0, 1] {
+        for (side, sleeper) in sleepers.into_iter().enumerate() {
+            NOTED[side].set(0);
+            H::start(side, sleeper);
+            while NOTED[side].get() != HAS_BEGUN {
+                H::pass(1).await;
+            }
+        }
+        for side in [first, 1 - first] {
+            H::pass(5).await;
+            assert_eq!(NOTED[side].get(), HAS_BEGUN);
+            NOTED[side].set(IS_DUE);
+            wake::<H>(SIDES[side]);
+            H::finished(side).await;
+            assert_eq!(NOTED[side].get(), IS_OVER);
+        }
+    }
+}
+
 /// 4. A wait ends when its time is over, and sleeps until then.
 pub async fn wait_keeps_time<H: Host>() {
     set_context(H::context());

@@ -47,6 +47,7 @@ impl Host for Threads {
     type Port = Posix;
     type Storage = Borrowed<'static>;
     const HELPERS: usize = 2;
+    const HELPERS_SLEEP: bool = true;
     const THREADS_END: bool = true;
     const INTERRUPTS: bool = false;
     const TICKS: bool = false;
@@ -99,8 +100,17 @@ impl Host for Threads {
     }
 
     async fn helper(number: usize, f: fn()) {
+        Self::start(number, f);
+        Self::finished(number).await;
+    }
+
+    fn start(number: usize, f: fn()) {
         let helper = HELPERS[number].lock().unwrap_or_else(PoisonError::into_inner);
         helper.work.send(f).expect("it lives");
+    }
+
+    async fn finished(number: usize) {
+        let helper = HELPERS[number].lock().unwrap_or_else(PoisonError::into_inner);
         helper.done.recv().expect("it does not panic");
     }
 

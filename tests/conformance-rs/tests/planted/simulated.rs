@@ -58,8 +58,11 @@ struct World {
     locals: [Cell<u32>; SHORT_LIVED + 1],
     woken: RefCell<HashSet<(usize, bool)>>,
     sleeping: Cell<bool>,
-    job: Cell<Option<(u32, fn())>>,
+    job: Cell<Option<Job>>,
 }
+
+/// What a handler is to do, and when.
+type Job = (u32, fn());
 
 thread_local! {
     static WORLD: Cell<Option<&'static World>> = const { Cell::new(None) };
@@ -109,8 +112,7 @@ impl World {
     fn pass(&self, ms: Option<u32>, is_over: impl Fn() -> bool) -> bool {
         let start = self.now.get();
         loop {
-            if let Some((at, job)) = self.job.get().filter(|(at, _)| (self.now.get().wrapping_sub(*at) as i32) >= 0) {
-                debug_assert!(at <= self.now.get());
+            if let Some((_, job)) = self.job.get().filter(|(at, _)| (self.now.get().wrapping_sub(*at) as i32) >= 0) {
                 self.job.set(None);
                 self.handle(job);
             }
