@@ -16,6 +16,7 @@ mod log;
 mod mutate;
 mod no_panic;
 mod on_target;
+mod package;
 mod project;
 mod report;
 mod size;
@@ -123,6 +124,27 @@ enum Command {
     },
     /// Builds the archives and the DLL for Windows, i686 and x86_64, into target/dist
     Dist,
+    /// Installs the library for this machine: headers, archive, shared library, and what pkg-config and CMake read
+    Install {
+        /// Where the files will be found
+        #[arg(long, default_value = "/usr/local")]
+        prefix: PathBuf,
+        /// The folder of the libraries, named from the prefix
+        #[arg(long, default_value = "lib")]
+        libdir: PathBuf,
+        /// A folder to gather the tree in, put before the prefix
+        #[arg(long)]
+        destdir: Option<PathBuf>,
+    },
+    /// Compares the interface that programs were compiled against with packaging/abi.txt
+    Abi {
+        /// Write the file; refused where more than additions changed
+        #[arg(long)]
+        bless: bool,
+        /// With --bless: also what breaks programs that were compiled before
+        #[arg(long, requires = "bless")]
+        breaking: bool,
+    },
     /// Runs `cargo bench` on the benchmarks
     Bench {
         /// Passed on to cargo bench
@@ -165,6 +187,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Freertos { bless } => freertos::command(&project, bless),
         Command::OnTarget { machine, elf, filter } => on_target::command(&project, machine, &elf, filter.as_deref()),
         Command::Dist => windows::command(&project),
+        Command::Install { prefix, libdir, destdir } => {
+            package::install(&project, &prefix, &libdir, destdir.as_deref())
+        }
+        Command::Abi { bless, breaking } => package::abi(&project, bless, breaking),
         Command::Bench { args } => bench::command(&project, &args),
     }
 }

@@ -9,7 +9,8 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::report::Step;
 use crate::{
-    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, spin, windows,
+    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, package, spin,
+    windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -29,6 +30,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     ];
     steps.extend(spin::steps(project)?);
     steps.extend(c::steps());
+    steps.extend(package::steps());
     steps.extend(boards::steps());
     steps.extend(freertos::steps());
     steps.extend(interrupts::steps());

@@ -1,0 +1,50 @@
+//! The library as a package: an installed tree, what is in the shared library, archives for each target.
+
+mod abi;
+mod install;
+mod linux;
+mod strangers;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::Step;
+
+/// The steps of the gate.
+pub fn steps() -> Vec<Step> {
+    vec![Step::new("package install", strangers::step), Step::new("package abi", abi::step)]
+}
+
+/// `cargo xtask install`
+pub fn install(project: &Project, prefix: &Path, libdir: &Path, destdir: Option<&Path>) -> Result<ExitCode> {
+    logged(project, "install", |log| {
+        let built = linux::Host.build(project, log)?;
+        let tree = install::Tree { prefix, libdir, destdir };
+        for file in tree.write(project, log, &built)? {
+            println!("{}", file.display());
+        }
+        Ok(())
+    })
+}
+
+/// `cargo xtask abi`
+pub fn abi(project: &Project, bless: bool, breaking: bool) -> Result<ExitCode> {
+    logged(project, "abi", |log| abi::command(project, log, bless, breaking))
+}
+
+/// Runs a command with a log, whose end is shown when it fails.
+fn logged(project: &Project, name: &str, action: impl FnOnce(&mut Log) -> Result<()>) -> Result<ExitCode> {
+    let mut log = Log::create(&project.scratch().join("logs"), name, Duration::from_secs(3600))?;
+    match action(&mut log) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            println!("{}", log.tail(100)?);
+            Err(error)
+        }
+    }
+}
