@@ -285,10 +285,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if plain.is_none() && state.of(generation).is_err() || !self.unlink(slot) {
             return Err(Hresult::E_INVALIDARG);
         }
-        if let Some(vacant) = plain
-            && slot.1.is_without_contexts()
-            && slot.1.replace(state, vacant)
-        {
+        if plain.is_some_and(|vacant| slot.1.is_without_contexts() && slot.1.replace(state, vacant)) {
             self.event(EventKind::Finished, call);
             self.offer(slot.0);
             return Ok(Outcome::Completed);

@@ -170,9 +170,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(named) => return end_without_slot(named),
         };
         let state = slot.1.state();
-        if let Some(delivered) = state.deliver(generation)
-            && slot.1.replace(state, delivered)
-        {
+        if state.deliver(generation).is_some_and(|delivered| slot.1.replace(state, delivered)) {
             self.event(EventKind::Completed, call);
             return Ok(Reply::Delivered);
         }

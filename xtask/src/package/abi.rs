@@ -81,7 +81,7 @@ fn describe(project: &Project, log: &mut Log) -> Result<String> {
     ensure!(
         names == declared,
         "packaging/cocancel.map and the headers differ in {:?}",
-        names.symmetric_difference(&declared)
+        names.symmetric_difference(&declared).collect::<Vec<_>>()
     );
     let mut text = format!("soname {}\n", shared.soname);
     for (kind, lines) in [

@@ -3,6 +3,7 @@
 mod abi;
 mod install;
 mod linux;
+mod release;
 mod strangers;
 
 use std::path::Path;
@@ -17,7 +18,13 @@ use crate::report::Step;
 
 /// The steps of the gate.
 pub fn steps() -> Vec<Step> {
-    vec![Step::new("package install", strangers::step), Step::new("package abi", abi::step)]
+    vec![
+        Step::new("package install", strangers::step),
+        Step::new("package abi", abi::step),
+        Step::new("package publish", release::publish),
+        Step::new("package oldest rustc", release::oldest),
+        Step::new("package deny", release::deny),
+    ]
 }
 
 /// `cargo xtask install`

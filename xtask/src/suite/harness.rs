@@ -23,6 +23,11 @@ pub fn core(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &test(project, ["-p", "cocancel", "--all-features"]))
 }
 
+/// Calls as futures on tokio.
+pub fn tokio(project: &Project, log: &mut Log) -> Result<Outcome> {
+    run(log, &test(project, ["-p", "cocancel-tokio"]))
+}
+
 /// The tests of this program.
 pub fn xtask(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &test(project, ["-p", "xtask"]))

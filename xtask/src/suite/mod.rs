@@ -25,6 +25,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
         Step::new("doc", lints::doc),
         Step::new("model tests", harness::model),
         Step::new("core tests", harness::core),
+        Step::new("tokio tests", harness::tokio),
         Step::new("xtask tests", harness::xtask),
         Step::new("loom", harness::loom).minutes(20),
     ];
