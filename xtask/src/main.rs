@@ -11,6 +11,7 @@ mod exec;
 mod freertos;
 mod harts;
 mod header;
+mod inspect;
 mod interrupts;
 mod log;
 mod mutate;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::report::Step;
 use crate::{
-    boards, c, channel, check, demo, freertos, harts, header, interrupts, mutate, no_panic, on_target, package, spin,
+    boards, c, channel, check, demo, freertos, harts, header, inspect, interrupts, mutate, no_panic, on_target, package, spin,
     windows,
 };
 
@@ -41,6 +41,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend(channel::steps());
     steps.extend([
         Step::new("no panic", no_panic::step),
+        Step::new("inspect", inspect::step),
         Step::new("rpc demo", demo::step),
         Step::new("rpc soak", demo::soak),
         Step::new("thread sanitizer", sanitizers::thread).minutes(15),

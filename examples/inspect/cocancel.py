@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""For gdb: shows the calls that a process, a core file or a board has out. Calls no function of the program that is looked at.
+
+    (gdb) source examples/inspect/cocancel.py
+    (gdb) cocancel calls                 the table; needs the program cocancel-inspect (on PATH, or COCANCEL_INSPECT names it)
+    (gdb) cocancel dump FILE             the same for later: cocancel-inspect FILE
+    (gdb) cocancel layout                where the words stand, from debug information: what layout.json is made of
+
+Both take, in this order, `--now TICK` (the port's tick, in milliseconds; without it a POSIX process' monotonic clock, for a core file
+counted back from when the file was written) and an expression for another runtime than the default one: a Rust `Runtime`, or a
+`cocancel_runtime *`. Offsets come from the debug information of Rust, where there is some, else from layout.json.
+"""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import gdb
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILT_IN = "cocancel::runtime::Runtime<cocancel::port::posix::Posix, cocancel::storage::Borrowed>"
+BY_HOST = "cocancel::runtime::Runtime<cocancel::port::HostPort, cocancel::storage::Borrowed>"
+
+
+def find_type(name):
+    try:
+        return gdb.lookup_type(name)
+    except gdb.error:
+        return None
+
+
+def offset(type_, *path):
+    """Of a field of a field, in bytes, and its type."""
+    at = 0
+    for name in path:
+        field = next(f for f in type_.strip_typedefs().fields() if f.name == name)
+        at, type_ = at + field.bitpos // 8, field.type
+    return at, type_
+
+
+def runtime_layout(type_):
+    """Where a runtime keeps its clock and its tables: in place, or as pointer and length."""
+    layout = {"half": offset(type_, "half")[0]}
+    for table in ("calls", "threads"):
+        at, found = offset(type_, "storage", table)
+        if found.strip_typedefs().code == gdb.TYPE_CODE_ARRAY:
+            layout[table] = {"in_place": at, "count": found.strip_typedefs().range()[1] + 1}
+        else:
+            layout[table] = {"pointer": at + offset(found, "data_ptr")[0], "length": at + offset(found, "length")[0]}
+    return layout
+
+
+def slot_layout():
+    """Of the slots; None without debug information."""
+    call, thread = find_type("cocancel::call::CallSlot"), find_type("cocancel::thread::ThreadSlot")
+    if call is None or thread is None or not call.fields():
+        return None
+    has_home = any(f.name == "home" for f in thread.fields())
+    return {
+        "call": {"size": call.sizeof, **{name: offset(call, name)[0] for name in ("state", "request", "outer")}},
+        "thread": {
+            "size": thread.sizeof,
+            **{name: offset(thread, name)[0] for name in ("id", "top")},
+            "home": offset(thread, "home")[0] if has_home else None,
+        },
+    }
+
+
+def whole_layout():
+    """What layout.json holds."""
+    layout = slot_layout()
+    if layout is None:
+        raise gdb.GdbError("no debug information of Rust here")
+    for key, name in (("built_in", BUILT_IN), ("by_host", BY_HOST)):
+        if find_type(name) is not None:
+            layout[key] = runtime_layout(find_type(name))
+    instance = find_type("cocancel::target::cocancel_runtime")
+    if instance is not None:
+        layout["in_storage"] = offset(instance, "runtime")[0]
+    return layout
+
+
+def read(address, size):
+    return bytes(gdb.selected_inferior().read_memory(address, size)) if size else b""
+
+
+def number(address, size):
+    little = "little" in gdb.execute("show endian", to_string=True)
+    return int.from_bytes(read(address, size), "little" if little else "big")
+
+
+def word_size():
+    return gdb.lookup_type("void").pointer().sizeof
+
+
+def symbol(name):
+    """The address of a static, from debug information or the symbol table."""
+    found = gdb.lookup_static_symbol(name)
+    if found is not None:
+        return int(found.value().address)
+    # with the hash that the compiler appends
+    listed = gdb.execute(f"info variables {name}", to_string=True)
+    found = re.search(rf"^(0x[0-9a-f]+) +{name}(::h[0-9a-f]+)?$", listed, re.MULTILINE)
+    return int(found[1], 16) if found else None
+
+
+class Runtime:
+    """Where it stands and how it is laid out."""
+
+    def __init__(self, expression):
+        with open(os.path.join(HERE, "layout.json")) as file:
+            stored = json.load(file)
+        found = slot_layout()
+        layout = stored if found is None else {**stored, **found}
+        self.call, self.thread = layout["call"], layout["thread"]
+        if expression:
+            value = gdb.parse_and_eval(expression)
+            type_ = value.type.strip_typedefs()
+            if type_.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF):
+                address, type_ = int(value), type_.target().strip_typedefs()
+            else:
+                address = int(value.address)
+            if "cocancel_runtime" in (type_.name or ""):
+                self.by_host(address, layout)
+            else:
+                self.address, self.layout = address, runtime_layout(type_)
+            return
+        # one that cocancel_set_default put there comes first
+        place = symbol("cocancel::target::DEFAULT")
+        chosen = number(place, word_size()) if place else 0
+        if chosen:
+            self.by_host(chosen, layout)
+            return
+        place = symbol("cocancel::port::posix::default::CHOSEN")
+        if place is None:
+            raise gdb.GdbError("no default runtime here, or no symbols: give an expression for the runtime")
+        self.address = number(place, word_size())
+        if self.address == 0:
+            raise gdb.GdbError("the default runtime has not been used yet")
+        type_ = find_type(BUILT_IN)
+        self.layout = runtime_layout(type_) if type_ is not None else layout["built_in"]
+
+    def by_host(self, address, layout):
+        type_ = find_type(BY_HOST)
+        self.layout = runtime_layout(type_) if type_ is not None else layout["by_host"]
+        self.address = address + layout["in_storage"]
+
+    def table(self, name, size):
+        """How many slots, and their bytes."""
+        where = self.layout[name]
+        if "in_place" in where:
+            return where["count"], read(self.address + where["in_place"], where["count"] * size)
+        pointer = number(self.address + where["pointer"], word_size())
+        count = number(self.address + where["length"], word_size())
+        return count, read(pointer, count * size)
+
+
+def posix_tick():
+    """The monotonic clock of this machine now, or when the core file was written: right until the machine is started anew."""
+    now = time.clock_gettime(time.CLOCK_MONOTONIC)
+    core = re.search(r"Local core dump file:\s*`(.*)', file type", gdb.execute("info files", to_string=True))
+    if core:
+        now -= time.time() - os.path.getmtime(core[1])
+    return int(now * 1000) & 0xFFFFFFFF
+
+
+def dump(arguments):
+    """The bytes of a dump (src/dump.rs says what stands in it)."""
+    now = None
+    if arguments and arguments[0] == "--now":
+        now, arguments = int(arguments[1]), arguments[2:]
+    runtime = Runtime(" ".join(arguments))
+    calls, call_table = runtime.table("calls", runtime.call["size"])
+    threads, thread_table = runtime.table("threads", runtime.thread["size"])
+    ages = symbol("COCANCEL_INSPECT_BEGUN")
+    ages = read(ages, 4096 * 8) if ages else b""
+    header = {
+        "cocancel_dump": 1,
+        "big_endian": "big" in gdb.execute("show endian", to_string=True),
+        "call": runtime.call,
+        "thread": runtime.thread,
+        "calls": calls,
+        "threads": threads,
+        "ages": len(ages) // 8,
+        "half": number(runtime.address + runtime.layout["half"], 4),
+        "now": posix_tick() if now is None else now,
+    }
+    return json.dumps(header).encode() + b"\n" + call_table + thread_table + ages
+
+
+class Cocancel(gdb.Command):
+    """cocancel calls | dump FILE | layout: the calls that are out (see the top of cocancel.py)."""
+
+    def __init__(self):
+        super().__init__("cocancel", gdb.COMMAND_STATUS)
+
+    def invoke(self, text, from_tty):
+        arguments = gdb.string_to_argv(text)
+        if arguments[:1] == ["calls"]:
+            program = os.environ.get("COCANCEL_INSPECT", "cocancel-inspect")
+            try:
+                shown = subprocess.run([program, "-"], input=dump(arguments[1:]), capture_output=True, check=False)
+            except FileNotFoundError as error:
+                raise gdb.GdbError(f"{program} is not there: COCANCEL_INSPECT names it, or use `cocancel dump`") from error
+            gdb.write(shown.stdout.decode() + shown.stderr.decode())
+        elif arguments[:1] == ["dump"] and len(arguments) > 1:
+            with open(arguments[1], "wb") as file:
+                file.write(dump(arguments[2:]))
+        elif arguments == ["layout"]:
+            gdb.write(json.dumps(whole_layout(), indent=2) + "\n")
+        else:
+            raise gdb.GdbError("cocancel calls | dump FILE | layout")
+
+
+Cocancel()

@@ -1,0 +1,137 @@
+//! `cocancel-inspect`: what it shows of a process, of its core file and of a dump is what the process itself shows.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
+use crate::report::Outcome;
+use crate::tools::{self, GCC, Tool};
+
+const GDB: Tool = Tool { name: "gdb", package: "gdb" };
+const OBJCOPY: Tool = Tool { name: "objcopy", package: "binutils" };
+
+/// What the stuck program's table has to have: else the comparisons would show little.
+const KINDS: [&str; 7] = ["pending", "canceling", "orphan", "completed", "failed", "disabled", "server(serving)"];
+
+/// A program that ends with this.
+struct Stuck {
+    child: Child,
+    output: BufReader<ChildStderr>,
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        // it may have ended by itself
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Stuck {
+    fn start(program: &Path) -> Result<Self> {
+        let mut child = Command::new(program).stderr(Stdio::piped()).spawn()?;
+        let output = BufReader::new(child.stderr.take().context("it has a standard error")?);
+        Ok(Self { child, output })
+    }
+
+    fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// The next table that it prints.
+    fn table(&mut self) -> Result<String> {
+        let mut table = String::new();
+        loop {
+            let start = table.len();
+            ensure!(self.output.read_line(&mut table)? > 0, "it ended after:\n{table}");
+            if table[start..].trim_end().ends_with("in use") {
+                return Ok(table);
+            }
+        }
+    }
+}
+
+/// The tick in a table's first line.
+fn tick(table: &str) -> Result<&str> {
+    table.lines().next().and_then(|line| line.rsplit(' ').next()).context("no tick")
+}
+
+/// The part of gdb's output that is a table.
+fn shown(output: &str) -> &str {
+    output.find("cocancel: ").map_or("", |start| &output[start..])
+}
+
+/// The step.
+pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
+    tools::need(&[&GDB, &GCC, &OBJCOPY])?;
+    log.check(&project.cargo(["build", "-p", "cocancel-inspect", "--bins", "--examples"]))?;
+    log.check(&project.cargo(["build", "-p", "cocancel-ffi"]))?;
+    let built = project.target.join("debug");
+    let folder = project.scratch().join("inspect");
+    fs::create_dir_all(&folder)?;
+    layout(project, log, &built.join("libcocancel.so"))?;
+
+    let program = built.join("examples/stuck");
+    let mut stuck = Stuck::start(&program)?;
+    let table = stuck.table()?;
+    log.line(&table)?;
+    let absent: Vec<_> = KINDS.into_iter().filter(|kind| !table.contains(kind)).collect();
+    ensure!(absent.is_empty(), "the table has nothing that is {absent:?}");
+    let calls = format!("cocancel calls --now {}", tick(&table)?);
+
+    // the signal's handler prints the same calls
+    log.check(&Cmd::new("kill").args(["-USR1", &stuck.pid()]))?;
+    let lines = |table: &str| table.lines().skip(1).map(handle_and_holders).collect::<Vec<_>>();
+    let again = stuck.table()?;
+    ensure!(lines(&again) == lines(&table), "after the signal:\n{again}");
+
+    // the living process, its core file, the same without debug information, and a dump
+    let (core, dump) = (folder.join("core"), folder.join("dump"));
+    let (core_name, dump_name) = (core.display(), dump.display());
+    let gdb = |commands: &[&str]| {
+        let script = format!("source {}", project.root.join("examples/inspect/cocancel.py").display());
+        let all = ["set debuginfod enabled off", &script].into_iter().chain(commands.iter().copied());
+        let cmd = Cmd::new("gdb").args(["-q", "-nx", "-batch"]).env("COCANCEL_INSPECT", built.join("cocancel-inspect"));
+        cmd.args(all.flat_map(|command| ["-ex", command]))
+    };
+    let save = [calls.as_str(), &format!("gcore {core_name}")];
+    let alive = log.check(&gdb(&save).args(["-p", &stuck.pid()]))?;
+    drop(stuck);
+    let alive = shown(&alive).split_inclusive('\n').take(table.lines().count()).collect::<String>();
+    ensure!(alive == table, "gdb shows of the process:\n{alive}");
+    let write = format!("cocancel dump {dump_name} --now {}", tick(&table)?);
+    let of_core = log.check(&gdb(&[&calls, &write]).arg(&program).arg(&core))?;
+    ensure!(shown(&of_core) == table, "gdb shows of the core file:\n{of_core}");
+    let stripped = folder.join("stuck");
+    log.check(&Cmd::new("objcopy").arg("--strip-debug").arg(&program).arg(&stripped))?;
+    let of_stripped = log.check(&gdb(&[&calls]).arg(&stripped).arg(&core))?;
+    ensure!(shown(&of_stripped) == table, "without debug information gdb shows:\n{of_stripped}");
+    let of_dump = log.check(&Cmd::new(built.join("cocancel-inspect")).arg(&dump))?;
+    ensure!(of_dump == table, "the dump shows:\n{of_dump}");
+    Ok(Outcome::Passed)
+}
+
+/// A line without what changes with time.
+fn handle_and_holders(line: &str) -> String {
+    line.split_whitespace().filter(|word| !word.contains('.')).collect::<Vec<_>>().join(" ")
+}
+
+/// layout.json says what the debug information of this build does.
+fn layout(project: &Project, log: &mut Log, library: &Path) -> Result<()> {
+    let script = project.root.join("examples/inspect/cocancel.py");
+    let source = format!("source {}", script.display());
+    let cmd = Cmd::new("gdb").args(["-q", "-nx", "-batch", "-ex", &source, "-ex", "cocancel layout"]).arg(library);
+    let found: Value = serde_json::from_str(&cmd.read()?).context("gdb finds no layout")?;
+    let path = script.with_file_name("layout.json");
+    let stored: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+    log.line(format!("{found}"))?;
+    ensure!(found == stored, "{} is stale; `cocancel layout` in gdb says\n{found:#}", project.short(&path));
+    Ok(())
+}
