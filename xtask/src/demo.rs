@@ -1,5 +1,6 @@
 //! The demonstration of examples/rpc: C programs over the C library.
 
+mod timeline;
 mod trace;
 
 use std::collections::BTreeSet;
@@ -85,12 +86,26 @@ pub fn command(project: &Project, trace: Option<&Path>, list: bool, scene: Optio
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }
 
+/// `cargo xtask timeline`: plays one scene and draws its trace into docs/timeline.svg.
+pub fn timeline(project: &Project, scene: &str) -> Result<ExitCode> {
+    let file = folder(project).join("timeline.json");
+    let played = command(project, Some(&file), false, Some(scene))?;
+    if played == ExitCode::SUCCESS {
+        let picture = project.root.join("docs/timeline.svg");
+        svg::save(&picture, &timeline::draw(&fs::read_to_string(&file)?)?)?;
+        println!("{}", project.short(&picture));
+    }
+    Ok(played)
+}
+
 /// The demonstration as a step of the gate: all is as expected, the trace is sound, and the list of scenes is complete.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     let demo = build(project, log)?;
     let file = folder(project).join("trace.json");
     log.check(&Cmd::new(&demo).arg("--trace").arg(&file).unset("LD_LIBRARY_PATH"))?;
-    let contents = trace::check(&fs::read_to_string(&file)?).with_context(|| format!("{}", file.display()))?;
+    let json = fs::read_to_string(&file)?;
+    let contents = trace::check(&json).with_context(|| format!("{}", file.display()))?;
+    timeline::draw(&json).context("the trace cannot be drawn")?;
     log.line(format!("the trace is sound: {contents:?}"))?;
     ensure!(contents.slices > 0 && contents.instants > 0 && contents.arrows > 0, "the trace is empty: {contents:?}");
     let list = Cmd::new(&demo).arg("--list").unset("LD_LIBRARY_PATH").read()?;

@@ -5,6 +5,7 @@ mod boards;
 mod c;
 mod channel;
 mod check;
+mod counts;
 mod cross;
 mod demo;
 mod exec;
@@ -92,6 +93,12 @@ enum Command {
         #[arg(long, conflicts_with = "trace")]
         com: bool,
     },
+    /// Writes docs/timeline.svg: the trace of one scene of the demonstration as a picture
+    Timeline {
+        /// The scene
+        #[arg(long, value_name = "NAME", default_value = "grace-run-out")]
+        scene: String,
+    },
     /// Runs the programs of examples/boards on every board in the emulator and compares what they print
     Boards {
         /// Rewrite the files of expected output
@@ -146,8 +153,17 @@ enum Command {
         #[arg(long, requires = "bless")]
         breaking: bool,
     },
+    /// Counts what each operation of the C interface executes, under callgrind, and compares with bench/counts.json
+    Counts {
+        /// Rewrite bench/counts.json
+        #[arg(long)]
+        bless: bool,
+    },
     /// Runs `cargo bench` on the benchmarks
     Bench {
+        /// Write docs/performance.md with its plots, with the counted figures beside the measured ones
+        #[arg(long)]
+        report: bool,
         /// Passed on to cargo bench
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
@@ -181,6 +197,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
         Command::Demo { com: true, list, scene, .. } => channel::command(&project, list, scene.as_deref()),
         Command::Demo { trace, list, scene, .. } => demo::command(&project, trace.as_deref(), list, scene.as_deref()),
+        Command::Timeline { scene } => demo::timeline(&project, &scene),
         Command::Boards { bless } => boards::command(&project, bless),
         Command::Interrupts => interrupts::command(&project),
         Command::Harts => harts::command(&project),
@@ -192,6 +209,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             package::install(&project, &prefix, &libdir, destdir.as_deref())
         }
         Command::Abi { bless, breaking } => package::abi(&project, bless, breaking),
-        Command::Bench { args } => bench::command(&project, &args),
+        Command::Counts { bless } => counts::command(&project, bless),
+        Command::Bench { report, args } => bench::command(&project, report, &args),
     }
 }

@@ -4,6 +4,7 @@
 mod affinity;
 mod bracket;
 mod c_interface;
+mod document;
 mod lookup;
 mod peers;
 mod release;
@@ -14,6 +15,7 @@ mod synthetic;
 mod test_cancel;
 
 use std::env;
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
@@ -45,10 +47,18 @@ fn main() {
     let mut report = Report::new();
     for (name, rows) in GROUPS {
         if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
+            report.begin(name);
             rows(&mut report);
         }
     }
     report.print();
+    // `cargo xtask bench --report` sets both
+    if let Some(docs) = env::var_os("COCANCEL_REPORT") {
+        let counts = env::var_os("COCANCEL_COUNTS").and_then(|file| std::fs::read_to_string(file).ok());
+        if let Err(error) = report.document(Path::new(&docs), counts.as_deref()) {
+            panic!("the report cannot be written: {error}");
+        }
+    }
 }
 
 /// Peers that have no budget of their own.

@@ -53,6 +53,13 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The value below which that share of the values lies.
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}
+
 /// Measures the subjects against each other.
 pub fn measure<const N: usize>(mut subjects: [Subject<'_>; N]) -> [Series; N] {
     let times = subjects.each_mut().map(calibrate);

@@ -7,32 +7,33 @@ use serde::Deserialize;
 
 /// The file.
 #[derive(Deserialize)]
-struct Trace {
+pub(super) struct Trace {
+    /// Its events, in no order.
     #[serde(rename = "traceEvents")]
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 /// One event; what its phase does not need is absent.
 #[derive(Deserialize)]
-struct Event {
-    ph: String,
-    pid: u32,
-    tid: u32,
+pub(super) struct Event {
+    pub(super) ph: String,
+    pub(super) pid: u32,
+    pub(super) tid: u32,
     /// Microseconds.
-    ts: f64,
-    name: String,
-    dur: Option<f64>,
-    id: Option<u64>,
-    args: Option<Args>,
+    pub(super) ts: f64,
+    pub(super) name: String,
+    pub(super) dur: Option<f64>,
+    pub(super) id: Option<u64>,
+    pub(super) args: Option<Args>,
 }
 
 #[derive(Deserialize)]
-struct Args {
-    name: Option<String>,
+pub(super) struct Args {
+    pub(super) name: Option<String>,
 }
 
 /// A thread of a process.
-type Track = (u32, u32);
+pub(super) type Track = (u32, u32);
 
 /// What a sound trace holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,10 +48,15 @@ pub struct Contents {
     pub tracks: usize,
 }
 
+/// Reads `json`.
+pub(super) fn read(json: &str) -> Result<Trace> {
+    serde_json::from_str(json).context("not a trace")
+}
+
 /// Reads `json`. An error unless every beginning has its end, the slices of a thread nest, every arrow starts and ends in a slice, and
 /// every process and thread has a name.
 pub fn check(json: &str) -> Result<Contents> {
-    let trace: Trace = serde_json::from_str(json).context("not a trace")?;
+    let trace = read(json)?;
     let mut contents = Contents::default();
     let mut processes = BTreeSet::new();
     let mut tracks = BTreeSet::new();

@@ -9,8 +9,8 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::report::Step;
 use crate::{
-    boards, c, channel, check, demo, freertos, harts, header, inspect, interrupts, mutate, no_panic, on_target, package, spin,
-    windows,
+    boards, c, channel, check, counts, demo, freertos, harts, header, inspect, interrupts, mutate, no_panic, on_target,
+    package, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -42,6 +42,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend([
         Step::new("no panic", no_panic::step),
         Step::new("inspect", inspect::step),
+        Step::new("counts", counts::step),
         Step::new("rpc demo", demo::step),
         Step::new("rpc soak", demo::soak),
         Step::new("thread sanitizer", sanitizers::thread).minutes(15),
