@@ -109,6 +109,11 @@ int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 #define COCANCEL_PHASE_CUSTOM 5
 
 /*
+ A call is just beginning there. A slot that stays so was left by a thread that died meanwhile: it is lost.
+ */
+#define COCANCEL_PHASE_CLAIMED 6
+
+/*
  Somebody asked to cancel it, or its deadline was seen to be over.
  */
 #define COCANCEL_IS_REQUESTED 1

@@ -3,7 +3,7 @@
 #![deny(missing_docs)]
 #![allow(clippy::new_without_default)] // these constructors are const, which Default's cannot be
 
-#[cfg(any(test, loom, feature = "posix"))]
+#[cfg(any(test, loom, cocancel_steps, feature = "posix"))]
 extern crate std;
 
 /// The README's example is one of the tests.
@@ -47,5 +47,8 @@ pub use runtime::inspect::CallInfo;
 pub use runtime::server::{Refusal, Reply};
 pub use state::Phase;
 pub use storage::{Borrowed, Fixed, Storage, Unindexed, is_valid_capacity};
+#[cfg(cocancel_steps)]
+#[doc(hidden)]
+pub use sync::stepped::before_each_atomic_operation;
 pub use thread::ThreadSlot;
 pub use time::Timeout;

@@ -1,7 +1,8 @@
 //! The only place that names atomics.
 //!
 //! One switch decides where they come from: the target's own, `portable-atomic` where the target has no compare-exchange,
-//! loom's under `--cfg loom`, and counting ones in this crate's own unit tests. Every other module uses the names below.
+//! loom's under `--cfg loom`, ones with a hook before each operation under `--cfg cocancel_steps`, and counting ones in this crate's own
+//! unit tests. Every other module uses the names below.
 
 pub(crate) use imp::{AtomicPtr, AtomicU32, Ordering};
 
@@ -9,12 +10,14 @@ pub(crate) use imp::{AtomicPtr, AtomicU32, Ordering};
 #[cfg(feature = "com")]
 pub(crate) use foreign::AtomicPtr as ForeignPtr;
 
-#[cfg(all(feature = "com", target_has_atomic = "32"))]
+#[cfg(all(feature = "com", target_has_atomic = "32", not(cocancel_steps)))]
 use core::sync::atomic as foreign;
 #[cfg(all(feature = "com", not(target_has_atomic = "32")))]
 use emulated as foreign;
+#[cfg(all(feature = "com", cocancel_steps))]
+use stepped as foreign;
 
-#[cfg(all(not(test), not(loom), target_has_atomic = "32"))]
+#[cfg(all(not(test), not(loom), not(cocancel_steps), target_has_atomic = "32"))]
 mod imp {
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 }
@@ -33,6 +36,11 @@ use emulated as imp;
 mod imp {
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 }
+
+#[cfg(cocancel_steps)]
+pub(crate) mod stepped;
+#[cfg(all(cocancel_steps, not(test), not(loom)))]
+use stepped as imp;
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod counted;

@@ -117,6 +117,8 @@ pub const COCANCEL_PHASE_FAILED: u32 = 3;
 pub const COCANCEL_PHASE_CANCELED: u32 = 4;
 /// A registered custom cancel object.
 pub const COCANCEL_PHASE_CUSTOM: u32 = 5;
+/// A call is just beginning there. A slot that stays so was left by a thread that died meanwhile: it is lost.
+pub const COCANCEL_PHASE_CLAIMED: u32 = 6;
 
 /// Somebody asked to cancel it, or its deadline was seen to be over.
 pub const COCANCEL_IS_REQUESTED: u32 = 1;
@@ -181,6 +183,7 @@ fn in_c(info: cocancel::CallInfo) -> cocancel_call_info {
             Phase::Failed => COCANCEL_PHASE_FAILED,
             Phase::Canceled => COCANCEL_PHASE_CANCELED,
             Phase::Custom => COCANCEL_PHASE_CUSTOM,
+            Phase::Claimed => COCANCEL_PHASE_CLAIMED,
             _ => COCANCEL_PHASE_PENDING,
         },
         flags: flags.iter().fold(0, |all, (is, flag)| if *is { all | flag } else { all }),

@@ -6,6 +6,7 @@ use crate::hresult::Hresult;
 use crate::port::Port;
 use crate::state::Phase;
 use crate::storage::Storage;
+use crate::time::Deadline;
 
 /// One call, as it was when the snapshot came to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,15 +34,18 @@ pub struct CallInfo {
 }
 
 impl<P: Port, S: Storage> Runtime<P, S> {
-    /// All slots in use, one after the other. Others go on meanwhile, so this is no instant of the whole. Lock-free.
+    /// All slots in use, one after the other. Others go on meanwhile, so this is no instant of the whole. One that stays
+    /// [`Claimed`](Phase::Claimed) was left so by a thread that died while it began a call. Wait-free.
     pub fn calls(&self) -> impl Iterator<Item = CallInfo> {
         let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
         (0..slots).filter_map(|index| {
             let slot = self.slot(index)?;
             let state = slot.state();
-            if !state.is_published() {
+            if state.is(Phase::Vacant) {
                 return None;
             }
+            // what stands in the words of one that is being filled is not its own yet
+            let deadline = if state.is_published() { slot.request().deadline() } else { Deadline::NEVER };
             Some(CallInfo {
                 call: CallHandle::of_slot(index, state.generation()),
                 phase: state.phase(),
@@ -52,7 +56,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 server: state.owes_completion(),
                 serving: state.is_serving(),
                 disabled: state.is_disabled(),
-                remaining: self.remaining(slot.request().deadline()),
+                remaining: self.remaining(deadline),
             })
         })
     }
