@@ -1,6 +1,6 @@
 //! What a stuck system's owner wants to see: every call that is out, whose it is, how old, how long it has left, who keeps its slot.
 //!
-//! In a process that links cocancel: [`print`], or [`on_signal`] once at the start. Of a dump: [`dump`].
+//! In a process that links cocancel: [`print()`], or [`on_signal`] once at the start. Of a dump: [`dump`].
 
 pub mod dump;
 mod live;
