@@ -105,6 +105,36 @@ static void in_an_interrupt(void) {
     check_nothing_left();
 }
 
+/* A thread in its own code at a raised IRQL, where its port says that nothing waits: a whole call, if the thread has attached before. */
+static void at_a_raised_level(void) {
+    hand_thread *self = hand_self(&port);
+    cocancel_call call, frame;
+    uint32_t ms;
+    CHECK(cocancel_thread_exit(runtime), COCANCEL_S_OK);
+    self->in_interrupt = 1;
+    CHECK(cocancel_enable(runtime), COCANCEL_E_OUTOFMEMORY);
+    self->in_interrupt = 0;
+    CHECK(cocancel_enable(runtime), COCANCEL_S_OK);
+    self->in_interrupt = 1;
+    CHECK(cocancel_enable(runtime), COCANCEL_S_OK);
+    CHECK(cocancel_begin(runtime, NULL, &call), COCANCEL_S_OK);
+    CHECK(cocancel_poll(runtime, call, &ms), COCANCEL_RPC_S_CALLPENDING);
+    CHECK(cocancel_enter(runtime, call, &frame, NULL), COCANCEL_S_OK);
+    CHECK(cocancel_cancel_thread(runtime, hand_thread_id(&port), 1000, 0), COCANCEL_S_OK);
+    CHECK(cocancel_test(runtime), COCANCEL_RPC_E_CALL_CANCELED);
+    CHECK(cocancel_leave(runtime, frame), COCANCEL_S_OK);
+    CHECK(cocancel_complete(runtime, call, NULL), COCANCEL_S_OK);
+    CHECK(cocancel_finish(runtime, call), COCANCEL_S_OK);
+    CHECK(cocancel_disable(runtime), COCANCEL_S_OK);
+    CHECK(cocancel_disable(runtime), COCANCEL_S_OK);
+    CHECK(cocancel_thread_exit(runtime), COCANCEL_S_OK);
+    self->in_interrupt = 0;
+    CHECK_LIFE(&port, "begun entered requested left completed finished");
+    CHECK_TOLD(&port, "1001");
+    CHECK_TRUE(hand_take_waits(&port) == 0);
+    check_nothing_left();
+}
+
 /* ---- threads that end too early ---- */
 
 static void client_dies(void) {
@@ -166,6 +196,7 @@ static void server_dies(void) {
 int main(void) {
     set_up_calls();
     no_waiting();
+    at_a_raised_level();
     in_an_interrupt();
     client_dies();
     server_dies();
