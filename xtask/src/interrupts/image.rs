@@ -77,16 +77,19 @@ impl Image {
     /// Builds it.
     pub fn build(project: &Project, log: &mut Log, processor: Processor) -> Result<Self> {
         tools::need(&[&QEMU, &OBJDUMP])?;
-        let folder = project.target.join("interrupts").join(processor.feature.unwrap_or("native"));
+        let folder = project.target.join("interrupts");
         let cross = Cross::find(processor.target)?;
         let mut cargo = cross.cargo_linking(project, "build")?.dir(project.root.join("tests/interrupts"));
         if let Some(feature) = processor.feature {
             cargo = cargo.args(["--features", feature]);
         }
         log.check(&cargo.arg("--target-dir").arg(&folder))?;
-        let elf = folder.join(processor.target).join("release/cocancel-interrupts");
-        ensure!(elf.exists(), "{} was not built", elf.display());
-        Ok(Self { elf, machine: processor.machine, trace: folder.join("trace") })
+        let built = folder.join(processor.target).join("release/cocancel-interrupts");
+        // one folder, so that nothing is compiled three times; the next processor's image may take this one's place there
+        let name = format!("{}-{}", processor.target, processor.feature.unwrap_or("native"));
+        let elf = folder.join(&name).with_extension("elf");
+        fs::copy(&built, &elf).with_context(|| built.display().to_string())?;
+        Ok(Self { elf, machine: processor.machine, trace: folder.join(name).with_extension("trace") })
     }
 
     fn emulator(&self, argument: &str) -> Cmd {
