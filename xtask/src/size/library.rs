@@ -93,20 +93,11 @@ pub struct Image {
 impl Target {
     /// Builds the static library. All that is optimised is size.
     pub fn build(&self, project: &Project, log: &mut Log, com: bool) -> Result<PathBuf> {
-        let folder = project.target.join("size");
         let features = [self.feature, if com { "com" } else { "" }].join(",");
-        let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", self.triple.to_uppercase().replace('-', "_"));
-        let build = Cross::find(self.triple)?
-            .cargo(project, "build")
-            .args(["-p", "cocancel-ffi", "--no-default-features", "--features", &features, "--target-dir"])
-            .arg(&folder)
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z")
-            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env(&flags, "-Zemit-stack-sizes");
-        log.check(&build)?;
-        Ok(folder.join(self.triple).join("release/libcocancel.a"))
+        let build =
+            build_small(project, self.triple)?.args(["-p", "cocancel-ffi", "--no-default-features", "--features"]);
+        log.check(&build.arg(features))?;
+        Ok(built(project, self.triple, "libcocancel.a"))
     }
 
     /// Links what a program that uses these functions has of the library.
@@ -134,6 +125,26 @@ impl Target {
         log.check(&link.arg(archive))?;
         Image::read(path)
     }
+}
+
+/// Builds as small as can be. With the same flags and in the same folder for all, so that `core` is compiled once for a target: that is
+/// what takes the time.
+pub fn build_small(project: &Project, triple: &str) -> Result<Cmd> {
+    let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
+    Ok(Cross::find(triple)?
+        .cargo(project, "build")
+        .arg("--target-dir")
+        .arg(project.target.join("size"))
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z")
+        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env(&flags, "-Zemit-stack-sizes"))
+}
+
+/// Where that puts a file.
+pub fn built(project: &Project, triple: &str, file: &str) -> PathBuf {
+    project.target.join("size").join(triple).join("release").join(file)
 }
 
 /// The C functions of a library.

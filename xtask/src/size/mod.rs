@@ -15,12 +15,25 @@ use anyhow::Result;
 
 use crate::log::Log;
 use crate::project::Project;
+use crate::report::{Outcome, Step};
+
+const PAGE: &str = "docs/footprint.md";
+
+/// The step of the gate. After that of `interrupts`, whose images it measures: building them twice would take a minute more.
+pub fn step() -> Step {
+    Step::new("size", |project, log| {
+        let page = page::write(project, log)?;
+        log.line(compare::compare(&fs::read_to_string(project.root.join(PAGE)).unwrap_or_default(), &page)?)?;
+        Ok(Outcome::Passed)
+    })
+    .minutes(20)
+}
 
 /// `cargo xtask size`
 pub fn command(project: &Project, check: bool) -> Result<ExitCode> {
     let mut log = Log::create(&project.scratch().join("logs"), "size", Duration::from_secs(40 * 60))?;
     let page = page::write(project, &mut log).inspect_err(|_| println!("{}", log.tail(50).unwrap_or_default()))?;
-    let path = project.root.join("docs/footprint.md");
+    let path = project.root.join(PAGE);
     if check {
         println!("{}", compare::compare(&fs::read_to_string(&path).unwrap_or_default(), &page)?);
     } else {

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 
-use super::library::Image;
-use crate::cross::Cross;
+use super::library::{Image, build_small, built};
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
@@ -57,11 +56,10 @@ pub fn freertos(project: &Project, log: &mut Log) -> Result<(Image, u64)> {
 /// embassy-sync's.
 pub fn signal(project: &Project, log: &mut Log) -> Result<Image> {
     tools::need(&[&ARM_LD])?;
-    let folder = project.target.join("size/signal");
-    let build = Cross::find(TARGET)?.cargo(project, "build").dir(project.root.join("xtask/src/size/signal"));
-    log.check(&build.args(["--locked", "--target-dir"]).arg(&folder))?;
-    let archive = folder.join(TARGET).join("release/libsignal.a");
-    link(log, folder.join("signal.elf"), &SIGNAL, &[archive])
+    let build = build_small(project, TARGET)?.dir(project.root.join("xtask/src/size/signal"));
+    log.check(&build.arg("--locked"))?;
+    let elf = project.scratch().join("size/signal.elf");
+    link(log, elf, &SIGNAL, &[built(project, TARGET, "libsignal.a")])
 }
 
 /// With what the application would bring left open.

@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::report::Step;
 use crate::{
     boards, c, channel, check, counts, demo, freertos, harts, header, inspect, interrupts, mutate, no_panic, on_target,
-    package, spin, windows,
+    package, size, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -37,6 +37,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend(interrupts::steps());
     steps.extend(harts::steps());
     steps.extend(on_target::steps());
+    steps.push(size::step());
     steps.extend(windows::steps());
     steps.extend(channel::steps());
     steps.extend([
