@@ -42,6 +42,15 @@ pub fn loom(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &cmd)
 }
 
+/// A thread stopped for ever at every step of every operation.
+pub fn kill_anywhere(project: &Project, log: &mut Log) -> Result<Outcome> {
+    let cmd = test(project, ["-p", "cocancel-kill-anywhere", "--release"])
+        .arg("--target-dir")
+        .arg(project.target.join("steps"))
+        .env("RUSTFLAGS", "--cfg cocancel_steps");
+    run(log, &cmd)
+}
+
 fn test<'a>(project: &Project, args: impl IntoIterator<Item = &'a str>) -> Cmd {
     project.cargo(["test", "--no-fail-fast"]).args(args)
 }

@@ -28,6 +28,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
         Step::new("tokio tests", harness::tokio),
         Step::new("xtask tests", harness::xtask),
         Step::new("loom", harness::loom).minutes(20),
+        Step::new("kill anywhere", harness::kill_anywhere).minutes(10),
     ];
     steps.extend(spin::steps(project)?);
     steps.extend(c::steps());
