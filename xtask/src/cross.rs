@@ -78,6 +78,15 @@ impl Cross {
         }
     }
 
+    /// The same for a target that has an operating system, and so std.
+    pub fn cargo_with_std(&self, project: &Project, command: &str) -> Cmd {
+        let cmd = project.cargo([command, "--release", "--target", &self.target]);
+        match &self.from_source {
+            None => cmd,
+            Some(rustc) => cmd.arg("-Zbuild-std=std,panic_abort").env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1"),
+        }
+    }
+
     /// The same for what is linked: where the compiler brings no linker, with the GNU one.
     pub fn cargo_linking(&self, project: &Project, command: &str) -> Result<Cmd> {
         let cmd = self.cargo(project, command);

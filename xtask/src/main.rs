@@ -130,8 +130,18 @@ enum Command {
         /// Only tests whose name contains this
         filter: Option<String>,
     },
-    /// Builds the archives and the DLL for Windows, i686 and x86_64, into target/dist
-    Dist,
+    /// Builds what is released for each target, into target/dist: libraries, headers, licences, a manifest, checksums
+    ///
+    /// Without TARGET all of them, which takes long.
+    Dist {
+        /// Only targets whose name contains this: windows, linux, thumbv7m, ...
+        target: Option<String>,
+    },
+    /// Builds the library for Linux with musl and for Linux on 64-bit ARM, and runs the programs of tests/c there
+    Linux {
+        /// Only targets whose name contains this
+        target: Option<String>,
+    },
     /// Installs the library for this machine: headers, archive, shared library, and what pkg-config and CMake read
     Install {
         /// Where the files will be found
@@ -204,7 +214,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Size { check } => size::command(&project, check),
         Command::Freertos { bless } => freertos::command(&project, bless),
         Command::OnTarget { machine, elf, filter } => on_target::command(&project, machine, &elf, filter.as_deref()),
-        Command::Dist => windows::command(&project),
+        Command::Dist { target } => package::dist(&project, target.as_deref()),
+        Command::Linux { target } => package::linux(&project, target.as_deref()),
         Command::Install { prefix, libdir, destdir } => {
             package::install(&project, &prefix, &libdir, destdir.as_deref())
         }

@@ -1,6 +1,6 @@
 //! The programs of examples/boards, in the emulator: what they print is compared with the file beside each.
 
-mod targets;
+pub mod targets;
 
 use std::fs;
 use std::path::PathBuf;

@@ -31,7 +31,7 @@ pub const TARGETS: [Target; 5] = [
 
 impl Target {
     /// The features of the library among which the target has to choose one.
-    fn ways(&self) -> &'static [&'static str] {
+    pub fn ways(&self) -> &'static [&'static str] {
         if self.compare_exchange { &[""] } else { &["critical-section", "unsafe-assume-single-core"] }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::linux::{Built, SYSTEM};
+use super::linux::Built;
 use crate::log::Log;
 use crate::project::Project;
 
@@ -64,8 +64,7 @@ impl Tree<'_> {
 
     fn template(&self, project: &Project, built: &Built, depth: usize) -> Result<Template> {
         let version = &project.package("cocancel-ffi")?.version;
-        // A board has no system to link with.
-        let system: &[&str] = if built.shared.is_some() { &SYSTEM } else { &[] };
+        let system = built.system;
         let shared = built.shared.as_ref();
         let file = shared.and_then(|s| s.path.file_name()).unwrap_or_default().to_string_lossy().into_owned();
         let libdir = self.libdir.to_str().context("a path that is not UTF-8")?;

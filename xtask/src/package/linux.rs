@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::c::Library;
+use crate::c::{self, Library};
+use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
-use crate::tools;
+use crate::tools::{self, Tool};
 
 /// What a program needs of the system besides the archive. One list for glibc and musl, where some of these are empty archives.
 pub const SYSTEM: [&str; 3] = ["-pthread", "-ldl", "-lm"];
@@ -23,6 +24,8 @@ pub struct Built {
     pub archive: PathBuf,
     /// The shared library; its file's name has the whole version.
     pub shared: Option<Shared>,
+    /// What a program needs of the system besides the archive; nothing on a board.
+    pub system: &'static [&'static str],
 }
 
 /// The shared library.
@@ -44,7 +47,102 @@ impl Host {
         let folder = project.scratch().join("package");
         fs::create_dir_all(&folder)?;
         let shared = link(project, log, "gcc", &library.archive, &folder)?;
-        Ok(Built { archive: library.archive, shared: Some(shared) })
+        Ok(Built { archive: library.archive, shared: Some(shared), system: &SYSTEM })
+    }
+}
+
+/// Linux on another processor, or with another C library.
+pub struct Target {
+    /// Rustc's name for it.
+    pub name: &'static str,
+    compiler: Tool,
+    /// What runs its programs here, with the option that names its libraries.
+    runner: Option<(Tool, &'static [&'static str])>,
+    /// Whether there is a shared library, too.
+    is_shared: bool,
+    /// What its programs are linked with besides, here.
+    link: &'static [&'static str],
+}
+
+/// All of them. Musl's are linked whole, which is what it is mostly used for.
+pub const TARGETS: [Target; 2] = [
+    Target {
+        name: "x86_64-unknown-linux-musl",
+        compiler: Tool { name: "musl-gcc", package: "musl-tools" },
+        runner: None,
+        is_shared: false,
+        link: &["-static", "tests/package/musl_unwinder.c"],
+    },
+    Target {
+        name: "aarch64-unknown-linux-gnu",
+        compiler: Tool { name: "aarch64-linux-gnu-gcc", package: "gcc-aarch64-linux-gnu" },
+        runner: Some((Tool { name: "qemu-aarch64", package: "qemu-user" }, &["-L", "/usr/aarch64-linux-gnu"])),
+        is_shared: true,
+        link: &[],
+    },
+];
+
+/// The C library of the machine for which that compiler builds; its headers come in a package of their own.
+const AARCH64_LIBC: Tool = Tool { name: "/usr/aarch64-linux-gnu/include/stdio.h", package: "libc6-dev-arm64-cross" };
+
+impl Target {
+    /// Builds the library.
+    pub fn build(&self, project: &Project, log: &mut Log) -> Result<Built> {
+        tools::need(&[&self.compiler])?;
+        if self.is_shared {
+            tools::need(&[&AARCH64_LIBC])?;
+        }
+        let cross = self.cross()?;
+        let target = project.target.join("linux");
+        let cmd = cross.cargo_with_std(project, "rustc").args(["-p", "cocancel-ffi", "--crate-type", "staticlib"]);
+        log.check(&cmd.arg("--target-dir").arg(&target))?;
+        let folder = target.join(self.name).join("release");
+        let archive = folder.join("libcocancel.a");
+        let shared = match self.is_shared {
+            true => Some(link(project, log, self.compiler.name, &archive, &folder)?),
+            false => None,
+        };
+        Ok(Built { archive, shared, system: &SYSTEM })
+    }
+
+    /// Which compiler is used.
+    pub fn cross(&self) -> Result<Cross> {
+        Cross::find(self.name)
+    }
+
+    /// Builds the library and the programs of tests/c, and runs those.
+    pub fn test(&self, project: &Project, log: &mut Log) -> Result<usize> {
+        let built = self.build(project, log)?;
+        let folder = project.scratch().join("linux").join(self.name);
+        fs::create_dir_all(&folder)?;
+        let mut passed = 0;
+        for source in c::sources(&project.root.join("tests/c"))? {
+            if !Library::is_linked(&fs::read_to_string(&source)?) {
+                continue;
+            }
+            let program = folder.join(source.file_stem().context("a source without a name")?);
+            let compile = Cmd::new(self.compiler.name)
+                .args(["-std=c99", "-O1", "-g", "-pthread", "-Iinclude"])
+                .arg(&source)
+                .args(self.link)
+                .arg(&built.archive)
+                .args(SYSTEM)
+                .arg("-o")
+                .arg(&program)
+                .dir(&project.root);
+            log.check(&compile)?;
+            let run = match &self.runner {
+                None => Cmd::new(&program),
+                Some((runner, args)) => {
+                    tools::need(&[runner])?;
+                    Cmd::new(runner.name).args(*args).arg(&program)
+                }
+            };
+            log.check(&run)?;
+            passed += 1;
+        }
+        ensure!(passed > 0, "no program ran");
+        Ok(passed)
     }
 }
 

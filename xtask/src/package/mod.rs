@@ -1,6 +1,7 @@
 //! The library as a package: an installed tree, what is in the shared library, archives for each target.
 
 mod abi;
+mod dist;
 mod install;
 mod linux;
 mod release;
@@ -15,6 +16,7 @@ use anyhow::Result;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::Step;
+use crate::windows;
 
 /// The steps of the gate.
 pub fn steps() -> Vec<Step> {
@@ -42,6 +44,29 @@ pub fn install(project: &Project, prefix: &Path, libdir: &Path, destdir: Option<
 /// `cargo xtask abi`
 pub fn abi(project: &Project, bless: bool, breaking: bool) -> Result<ExitCode> {
     logged(project, "abi", |log| abi::command(project, log, bless, breaking))
+}
+
+/// `cargo xtask dist`
+pub fn dist(project: &Project, filter: Option<&str>) -> Result<ExitCode> {
+    let windows = filter.is_none_or(|f| f.contains("windows"));
+    if windows {
+        windows::command(project)?;
+    }
+    logged(project, "dist-packages", |log| {
+        let count = dist::command(project, log, filter)?;
+        anyhow::ensure!(windows || count > 0, "no target has this name");
+        Ok(())
+    })
+}
+
+/// `cargo xtask linux`
+pub fn linux(project: &Project, filter: Option<&str>) -> Result<ExitCode> {
+    logged(project, "linux", |log| {
+        for target in linux::TARGETS.iter().filter(|t| filter.is_none_or(|f| t.name.contains(f))) {
+            println!("{}: {} programs passed", target.name, target.test(project, log)?);
+        }
+        Ok(())
+    })
 }
 
 /// Runs a command with a log, whose end is shown when it fails.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ignore::WalkBuilder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -22,22 +22,31 @@ pub fn write(project: &Project, target: Target, folder: &Path) -> Result<()> {
     let cross = target.cross(project)?;
     fs::copy(target.specification_file(project), folder.join("target.json"))?;
     let features = |port: archive::Port| (port.file(target.format).to_owned(), json!(port.features()));
-    let files = files(folder)?.into_iter().map(|path| {
-        let bytes = fs::read(folder.join(&path))?;
-        Ok((path, json!({ "bytes": bytes.len(), "sha256": sha256(&bytes) })))
-    });
-    let manifest = json!({
-        "package": "cocancel",
-        "version": project.package("cocancel-ffi")?.version,
-        "revision": revision(project),
-        "target": target.name(),
+    let about = json!({
         "target_specification": "target.json",
         "compiler": Cmd::new(cross.rustc()).arg("-Vv").read()?.lines().collect::<Vec<_>>(),
         "profile": archive::PROFILE.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect::<serde_json::Map<_, _>>(),
         "rustflags": archive::RUSTFLAGS,
         "features": PORTS.map(features).into_iter().collect::<serde_json::Map<_, _>>(),
+    });
+    seal(project, &target.name(), about, folder)
+}
+
+/// The same for any target: `about` says how it was built.
+pub fn seal(project: &Project, target: &str, about: Value, folder: &Path) -> Result<()> {
+    let files = files(folder)?.into_iter().map(|path| {
+        let bytes = fs::read(folder.join(&path))?;
+        Ok((path, json!({ "bytes": bytes.len(), "sha256": sha256(&bytes) })))
+    });
+    let mut manifest = json!({
+        "package": "cocancel",
+        "version": project.package("cocancel-ffi")?.version,
+        "revision": revision(project),
+        "target": target,
         "files": files.collect::<Result<serde_json::Map<_, _>>>()?,
     });
+    let (Value::Object(whole), Value::Object(about)) = (&mut manifest, about) else { bail!("no object") };
+    whole.extend(about);
     fs::write(folder.join(MANIFEST), serde_json::to_string_pretty(&manifest)? + "\n")?;
     let mut sums = String::new();
     for path in self::files(folder)?.iter().filter(|path| *path != SUMS) {

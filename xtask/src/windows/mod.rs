@@ -7,7 +7,7 @@ mod dist;
 mod image;
 mod instructions;
 mod kernel;
-mod manifest;
+pub mod manifest;
 mod programs;
 mod target;
 mod wine;
