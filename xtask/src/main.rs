@@ -163,6 +163,8 @@ enum Command {
         #[arg(long, requires = "bless")]
         breaking: bool,
     },
+    /// Checks licences, sources and bans of the dependencies, with cargo-deny
+    Deny,
     /// Counts what each operation of the C interface executes, under callgrind, and compares with bench/counts.json
     Counts {
         /// Rewrite bench/counts.json
@@ -219,6 +221,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Install { prefix, libdir, destdir } => {
             package::install(&project, &prefix, &libdir, destdir.as_deref())
         }
+        Command::Deny => package::deny(&project),
         Command::Abi { bless, breaking } => package::abi(&project, bless, breaking),
         Command::Counts { bless } => counts::command(&project, bless),
         Command::Bench { report, args } => bench::command(&project, report, &args),

@@ -27,7 +27,10 @@ fn machine() -> Vec<(&'static str, String)> {
         ("processors to run on", cpus),
         ("memory", from("/proc/meminfo", "MemTotal").unwrap_or_else(unknown)),
         ("system", said("uname", &["-sm"]).unwrap_or_else(unknown)),
-        ("load at the end of the run (1, 5, 15 minutes)", fs::read_to_string("/proc/loadavg").unwrap_or_else(|_| unknown())),
+        (
+            "load at the end of the run (1, 5, 15 minutes)",
+            fs::read_to_string("/proc/loadavg").unwrap_or_else(|_| unknown()),
+        ),
         ("C library", said("ldd", &["--version"]).unwrap_or_else(unknown)),
         ("rustc", said("rustc", &["--version"]).unwrap_or_else(unknown)),
         ("C compiler", said("cc", &["--version"]).unwrap_or_else(unknown)),

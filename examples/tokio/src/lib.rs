@@ -2,7 +2,7 @@
 //! and the server's side awaits being asked to stop.
 //!
 //! Calls are asynchronous ones of the library's, since a task moves between threads: they are on no thread's stack, and are cancelled by their
-//! handle. The wake context of a call is one reference to its [`Wakers`], which the library gives back through its hook `retire` when nobody can
+//! handle. The wake context of a call is one reference to its `Wakers`, which the library gives back through its hook `retire` when nobody can
 //! use it any more. The crate of ports/tasks does the same without a heap, for executors on one core.
 
 use std::future::poll_fn;

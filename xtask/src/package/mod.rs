@@ -25,7 +25,6 @@ pub fn steps() -> Vec<Step> {
         Step::new("package abi", abi::step),
         Step::new("package publish", release::publish),
         Step::new("package oldest rustc", release::oldest),
-        Step::new("package deny", release::deny),
     ]
 }
 
@@ -39,6 +38,11 @@ pub fn install(project: &Project, prefix: &Path, libdir: &Path, destdir: Option<
         }
         Ok(())
     })
+}
+
+/// `cargo xtask deny`
+pub fn deny(project: &Project) -> Result<ExitCode> {
+    logged(project, "deny", |log| release::deny(project, log))
 }
 
 /// `cargo xtask abi`
