@@ -7,10 +7,10 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`stage`] | the threads, the clock, and the port between them and the library |
-//! | [`scenarios`] | the table of operations, each with those who survive |
-//! | [`judge`] | whether the model allows what the survivors were answered |
-//! | [`play`] | one scenario, with its victim stopped at one step |
+//! | `stage` | the threads, the clock, and the port between them and the library |
+//! | `scenarios` | the table of operations, each with those who survive |
+//! | `judge` | whether the model allows what the survivors were answered |
+//! | `play` | one scenario, with its victim stopped at one step |
 #![cfg(cocancel_steps)]
 
 pub mod judge;
