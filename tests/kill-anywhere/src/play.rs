@@ -15,6 +15,8 @@ use crate::stage::{self, CALLS, Observed, Stage};
 pub struct Played {
     /// Whether the victim stopped; if not, its operation has fewer steps than that.
     pub stopped: bool,
+    /// Nothing was pending any more when the victim stopped.
+    pub was_decided: bool,
     /// Threads that sleep in the end, but for the victim.
     pub asleep: Vec<ThreadId>,
     /// The slots that are in use in the end, by the snapshot.
@@ -23,8 +25,8 @@ pub struct Played {
     pub invisible: usize,
     /// The model allows what the survivors were answered.
     pub is_allowed: bool,
-    /// The longest operation of a survivor after the victim had stopped, in steps.
-    pub longest: (u64, Option<Op>),
+    /// How many steps each operation took that did not sleep: the survivors' after the victim had stopped, and the victim's own if it did not.
+    pub taken: Vec<(Op, u64)>,
     /// What was seen.
     pub observed: Vec<Observed>,
 }
@@ -45,11 +47,17 @@ impl Made {
             let (Observed::Answered(_, op, answer) | Observed::Woke(_, op, answer)) = seen else { continue };
             match *op {
                 Op::Begin { call, .. } | Op::BeginAsync { call, .. } | Op::Serve { call } => {
-                    drop(made.calls.insert(call))
+                    made.calls.insert(call);
                 }
-                Op::Finish { call } => drop(made.finished.insert(call)),
-                Op::Enter { frame, .. } if answer.hresult == S_OK => drop(made.frames.insert(frame)),
-                Op::Leave { frame } => drop(made.frames.remove(&frame)),
+                Op::Finish { call } => {
+                    made.finished.insert(call);
+                }
+                Op::Enter { frame, .. } if answer.hresult == S_OK => {
+                    made.frames.insert(frame);
+                }
+                Op::Leave { frame } => {
+                    made.frames.remove(&frame);
+                }
                 Op::GetCancelObject { reference, .. }
                 | Op::ObjectOf { reference, .. }
                 | Op::GetContext { reference, .. }
@@ -85,9 +93,10 @@ pub fn play<const CELLS: usize>(scenario: &Scenario, at: u64, reborn: bool) -> P
     for &(thread, op) in &scenario.before {
         stage.perform(thread, op, None);
     }
-    stage.longest = (0, None);
+    stage.taken.clear();
     let (victim, op) = scenario.victim;
     stage.perform(victim, op, Some(at));
+    let was_decided = stage.driver.runtime.calls().all(|info| info.phase != Phase::Pending);
     for &(thread, op) in &scenario.after {
         let gone = thread == victim || stage.is_asleep(thread);
         if !gone && Made::of(&stage.observed).has(op) {
@@ -127,13 +136,17 @@ pub fn play<const CELLS: usize>(scenario: &Scenario, at: u64, reborn: bool) -> P
     let free = std::iter::from_fn(|| runtime.begin_async(CallOptions::new()).cancellable.ok()).count();
     let shared = left.iter().filter(|info| (info.call.to_bits() >> INDEX_SHIFT) < CALLS).count();
     let invisible = CALLS - free - shared;
-    Played { stopped, asleep, left, invisible, is_allowed, longest: stage.longest, observed: stage.observed.clone() }
+    Played {
+        stopped,
+        asleep,
+        left,
+        invisible,
+        is_allowed,
+        was_decided,
+        taken: std::mem::take(&mut stage.taken),
+        observed: stage.observed.clone(),
+    }
 }
 
 /// Where in a handle's bits the slot's index begins: home slots come after the shared ones.
 const INDEX_SHIFT: u32 = 16;
-
-/// Whether the call is still pending.
-pub fn is_pending(info: &CallInfo) -> bool {
-    info.phase == Phase::Pending
-}

@@ -21,12 +21,17 @@ pub fn config(customs: Vec<CustomObject>) -> Config {
     Config { shared_calls: CALLS, threads: THREADS, customs, ..Config::default() }
 }
 
+/// More steps than any operation takes, also with others interfering.
+const ENDLESS: u64 = 10_000;
+
 /// Why a thread runs no more.
 enum Pause {
     /// It sleeps in the library's wait, until then or until it is woken.
     Asleep { word: usize, side: Side, until: Option<u64> },
     /// For ever.
     Stopped,
+    /// Only until others have done something.
+    Interrupted,
 }
 
 /// A thread with the one operation that it performs.
@@ -35,6 +40,8 @@ struct Role {
     yielder: Cell<*const Yielder<(), Pause>>,
     steps: Cell<u64>,
     stop_at: Option<u64>,
+    /// Others do something before each of its steps.
+    is_disturbed: bool,
 }
 
 thread_local! {
@@ -46,8 +53,12 @@ fn step() {
     // SAFETY: NULL, or the role of the coroutine that runs, which its actor keeps
     let Some(role) = (unsafe { ACTING.get().as_ref() }) else { return };
     role.steps.set(role.steps.get() + 1);
+    assert!(role.steps.get() < ENDLESS, "thread {} has come to no end after {ENDLESS} steps", role.thread);
     if role.stop_at == Some(role.steps.get()) {
         pause(role, Pause::Stopped);
+    }
+    if role.is_disturbed {
+        pause(role, Pause::Interrupted);
     }
 }
 
@@ -61,6 +72,7 @@ enum Standing {
     Runs,
     Asleep { word: usize, side: Side, until: Option<u64>, is_woken: bool },
     Stopped,
+    Interrupted,
     Done,
 }
 
@@ -93,8 +105,8 @@ pub struct Stage<const CELLS: usize> {
     actors: Vec<Actor>,
     /// What was seen, in order.
     pub observed: Vec<Observed>,
-    /// The longest that an operation of a survivor took, in steps, with the operation.
-    pub longest: (u64, Option<Op>),
+    /// How many steps operations took that came to their end without sleeping.
+    pub taken: Vec<(Op, u64)>,
 }
 
 impl<const CELLS: usize> Stage<CELLS> {
@@ -102,7 +114,7 @@ impl<const CELLS: usize> Stage<CELLS> {
     pub fn new(customs: &[CustomObject]) -> Self {
         before_each_atomic_operation(Some(step));
         let driver = Driver::new(StagePort::default(), Tables::<CELLS>::new(), customs);
-        Self { driver, actors: Vec::new(), observed: Vec::new(), longest: (0, None) }
+        Self { driver, actors: Vec::new(), observed: Vec::new(), taken: Vec::new() }
     }
 
     /// The thread performs the operation, up to its step `stop_at` where there is one: then it stops for ever, before that step. Afterwards
@@ -113,8 +125,27 @@ impl<const CELLS: usize> Stage<CELLS> {
             self.observed.push(Observed::Answered(thread, op, Answer::of(cocancel::Hresult::S_OK)));
             return self.settle();
         }
+        let last = self.enters(thread, op, stop_at, false);
+        self.run(last);
+        self.settle();
+    }
+
+    /// The thread performs the operation, and before each of its steps `disturb` has others do something. How many steps it took.
+    pub fn perform_disturbed(&mut self, thread: ThreadId, op: Op, mut disturb: impl FnMut(&mut Self, u64)) -> u64 {
+        let index = self.enters(thread, op, None, true);
+        self.run(index);
+        while matches!(self.actors[index].standing, Standing::Interrupted) {
+            let step = self.actors[index].role.steps.get();
+            disturb(self, step);
+            self.run(index);
+        }
+        self.settle();
+        self.actors[index].role.steps.get()
+    }
+
+    fn enters(&mut self, thread: ThreadId, op: Op, stop_at: Option<u64>, is_disturbed: bool) -> usize {
         let yielder = Cell::new(std::ptr::null());
-        let role = Rc::new(Role { thread, yielder, steps: Cell::new(0), stop_at });
+        let role = Rc::new(Role { thread, yielder, steps: Cell::new(0), stop_at, is_disturbed });
         let driver: *const Driver<StagePort, Tables<CELLS>> = &raw const self.driver;
         let mine = Rc::clone(&role);
         let coroutine = Coroutine::new(move |yielder: &Yielder<(), Pause>, ()| {
@@ -125,9 +156,7 @@ impl<const CELLS: usize> Stage<CELLS> {
         });
         let standing = Standing::Runs;
         self.actors.push(Actor { role, op, coroutine: Some(coroutine), standing, started: false });
-        let last = self.actors.len() - 1;
-        self.run(last);
-        self.settle();
+        self.actors.len() - 1
     }
 
     /// The thread is gone without an exit; its id is that of a new one.
@@ -183,11 +212,15 @@ impl<const CELLS: usize> Stage<CELLS> {
                 actor.standing = Standing::Done;
                 let seen = if was_asleep { Observed::Woke } else { Observed::Answered };
                 self.observed.push(seen(thread, op, answer));
-                if actor.role.stop_at.is_none() && actor.role.steps.get() > self.longest.0 {
-                    self.longest = (actor.role.steps.get(), Some(op));
+                if !was_asleep {
+                    self.taken.push((op, actor.role.steps.get()));
                 }
             }
             CoroutineResult::Yield(Pause::Stopped) => actor.standing = Standing::Stopped,
+            CoroutineResult::Yield(Pause::Interrupted) => {
+                actor.standing = Standing::Interrupted;
+                actor.started = was_asleep;
+            }
             CoroutineResult::Yield(Pause::Asleep { word, side, until }) => {
                 actor.standing = Standing::Asleep { word, side, until, is_woken: false };
                 if !was_asleep {
