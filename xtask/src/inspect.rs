@@ -105,16 +105,17 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     let alive = log.check(&gdb(&save).args(["-p", &stuck.pid()]))?;
     drop(stuck);
     let alive = shown(&alive).split_inclusive('\n').take(table.lines().count()).collect::<String>();
-    ensure!(alive == table, "gdb shows of the process:\n{alive}");
+    // the process itself reads its clock for each row, the others are told the time
+    ensure!(lines(&alive) == lines(&table), "gdb shows of the process:\n{alive}");
     let write = format!("cocancel dump {dump_name} --now {}", tick(&table)?);
     let of_core = log.check(&gdb(&[&calls, &write]).arg(&program).arg(&core))?;
-    ensure!(shown(&of_core) == table, "gdb shows of the core file:\n{of_core}");
+    ensure!(shown(&of_core) == alive, "gdb shows of the core file:\n{of_core}");
     let stripped = folder.join("stuck");
     log.check(&Cmd::new("objcopy").arg("--strip-debug").arg(&program).arg(&stripped))?;
     let of_stripped = log.check(&gdb(&[&calls]).arg(&stripped).arg(&core))?;
-    ensure!(shown(&of_stripped) == table, "without debug information gdb shows:\n{of_stripped}");
+    ensure!(shown(&of_stripped) == alive, "without debug information gdb shows:\n{of_stripped}");
     let of_dump = log.check(&Cmd::new(built.join("cocancel-inspect")).arg(&dump))?;
-    ensure!(of_dump == table, "the dump shows:\n{of_dump}");
+    ensure!(of_dump == alive, "the dump shows:\n{of_dump}");
     Ok(Outcome::Passed)
 }
 
