@@ -10,6 +10,7 @@ mod cross;
 mod demo;
 mod exec;
 mod freertos;
+mod fuzz;
 mod harts;
 mod header;
 mod inspect;
@@ -107,6 +108,20 @@ enum Command {
     },
     /// Interrupts every operation at each of its instructions, in the emulator, and judges what comes of it
     Interrupts,
+    /// Runs the fuzz targets of tests/fuzz, one after the other, with the reference model as the oracle
+    ///
+    /// Installs cargo-fuzz under target/tools where it is not on the search path. What the runs find goes to
+    /// target/fuzz/found, and starts the next run.
+    Fuzz {
+        /// For so many minutes each
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// Only this target
+        target: Option<String>,
+        /// Add to the corpus that is kept with the sources what reaches new code
+        #[arg(long)]
+        keep: bool,
+    },
     /// Races every operation on two cores, in the emulator, and judges the histories
     Harts,
     /// Writes docs/footprint.md: bytes, stacks and instructions on boards
@@ -224,6 +239,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deny => package::deny(&project),
         Command::Abi { bless, breaking } => package::abi(&project, bless, breaking),
         Command::Counts { bless } => counts::command(&project, bless),
+        Command::Fuzz { minutes, target, keep } => fuzz::command(&project, minutes, target.as_deref(), keep),
         Command::Bench { report, args } => bench::command(&project, report, &args),
     }
 }

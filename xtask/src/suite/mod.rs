@@ -9,8 +9,8 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::report::Step;
 use crate::{
-    boards, c, channel, check, counts, demo, freertos, harts, header, inspect, interrupts, mutate, no_panic, on_target,
-    package, size, spin, windows,
+    boards, c, channel, check, counts, demo, freertos, fuzz, harts, header, inspect, interrupts, mutate, no_panic,
+    on_target, package, size, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -49,6 +49,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
         Step::new("rpc soak", demo::soak),
         Step::new("thread sanitizer", sanitizers::thread).minutes(15),
         Step::new("address sanitizer", sanitizers::address).minutes(15),
+        fuzz::step(),
         Step::new("mutations", mutate::step).minutes(30),
     ]);
     Ok(steps)

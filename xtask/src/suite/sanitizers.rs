@@ -1,6 +1,6 @@
 //! The tests on real threads under LLVM's sanitizers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -55,15 +55,16 @@ fn instrumented(project: &Project, toolchain: &Toolchain, sanitizer: &str, runti
 }
 
 /// A compiler that takes `-Z` flags and has a sanitizer's runtime.
-struct Toolchain {
+pub struct Toolchain {
     nightly: bool,
-    host: String,
+    /// The machine that it compiles for.
+    pub host: String,
     runtime: PathBuf,
 }
 
 impl Toolchain {
     /// A nightly when there is one, else the one in use with its unstable flags unlocked.
-    fn find(runtime: &str) -> Result<Self> {
+    pub fn find(runtime: &str) -> Result<Self> {
         for nightly in [true, false] {
             let rustc = |args: &[&str]| {
                 let cmd =
@@ -89,16 +90,26 @@ impl Toolchain {
     }
 
     fn cargo(&self, project: &Project) -> Cmd {
+        if self.nightly { self.program(project, Path::new("cargo")) } else { self.unlocked(project.cargo([])) }
+    }
+
+    /// A program, in the workspace, whose cargo is this toolchain's.
+    pub fn program(&self, project: &Project, program: &Path) -> Cmd {
         if self.nightly {
             Cmd::new("rustup")
-                .args(["run", "nightly", "cargo"])
+                .args(["run", "nightly"])
+                .arg(program)
                 .dir(&project.root)
                 // Set by the cargo that runs this program, and would win.
                 .unset("RUSTC")
                 .unset("RUSTDOC")
         } else {
-            project.cargo([]).env("RUSTC_BOOTSTRAP", "1")
+            self.unlocked(Cmd::new(program).dir(&project.root))
         }
+    }
+
+    fn unlocked(&self, cmd: Cmd) -> Cmd {
+        cmd.env("RUSTC_BOOTSTRAP", "1")
     }
 }
 
