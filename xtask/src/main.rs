@@ -62,7 +62,7 @@ enum Command {
         /// Run only the steps whose name contains this
         filter: Option<String>,
     },
-    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths
+    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths, commands that texts name
     Check,
     /// Writes include/*.h from ffi/src
     Header {

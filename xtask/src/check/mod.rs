@@ -1,6 +1,7 @@
 //! Checks of the source text: what no compiler and no lint looks at.
 
 mod atomics;
+mod commands;
 mod formats;
 mod layers;
 mod length;
@@ -18,6 +19,7 @@ use anyhow::{Result, ensure};
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::Outcome;
+use crate::suite;
 use tree::Tree;
 
 /// One thing that must not stand where it stands.
@@ -52,6 +54,8 @@ fn all(project: &Project) -> Result<Vec<Finding>> {
     findings.extend(layers::check(&tree)?);
     findings.extend(words::check(&tree, &project.root)?);
     findings.extend(length::check(&tree));
+    let steps: Vec<_> = suite::steps(project)?.into_iter().map(|step| step.name).collect();
+    findings.extend(commands::check(&tree, &steps)?);
     Ok(findings)
 }
 
