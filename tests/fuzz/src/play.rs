@@ -26,9 +26,16 @@ struct Call {
     /// Whose stack it is on; `None`: asynchronous, or its client is elsewhere.
     thread: Option<ThreadId>,
     is_async: bool,
-    has_slot: bool,
+    /// What its beginning answered: `S_OK` where it has a slot, else why it has none.
+    begun: u32,
     is_finished: bool,
     has_context: bool,
+}
+
+impl Call {
+    fn has_slot(&self) -> bool {
+        self.begun == S_OK
+    }
 }
 
 /// A run.
@@ -184,15 +191,14 @@ impl Play {
                 let op = Op::BeginAsync { call: id, previous: before.map(|call| call.id), context, own_timeout };
                 let hresult = self.judge(thread, op, code).hresult;
                 if hresult != RPC_S_CALLPENDING {
-                    let has_slot = hresult == S_OK;
                     self.begun(Call {
                         id,
                         handle,
                         thread: None,
                         is_async: true,
-                        has_slot,
+                        begun: hresult,
                         is_finished: false,
-                        has_context: context && has_slot,
+                        has_context: context && hresult == S_OK,
                     });
                 }
             }
@@ -224,16 +230,16 @@ impl Play {
                 let mut handle = 0;
                 // SAFETY: as the header says
                 let code = unsafe { c::cocancel_begin(rt, &raw const options, &raw mut handle) };
-                let has_slot =
-                    self.judge(thread, Op::Begin { call: id, context, own_timeout, always_slot }, code).hresult == S_OK;
+                let op = Op::Begin { call: id, context, own_timeout, always_slot };
+                let hresult = self.judge(thread, op, code).hresult;
                 self.begun(Call {
                     id,
                     handle,
                     thread: Some(thread),
                     is_async: false,
-                    has_slot,
+                    begun: hresult,
                     is_finished: false,
-                    has_context: context && has_slot,
+                    has_context: context && hresult == S_OK,
                 });
             }
             6 => {
@@ -264,9 +270,12 @@ impl Play {
         let is_out = |call: &&Call| !call.is_finished && call.thread == Some(thread);
         let mine: Vec<_> = self.calls.iter().filter(is_out).copied().collect();
         let chosen = if step.number % 3 == 0 {
-            // any call that has a slot: somebody else's, or over
-            self.some(step.which).filter(|call| call.has_slot)
-        } else if step.number % 3 == 1 && mine.iter().all(|call| call.has_slot) {
+            // any call that has a slot: somebody else's, over, or one of ours with markers above and below it, which must
+            // be of one kind: markers of both may be taken for one another once the slot between them is gone
+            let mut markers = mine.iter().filter(|call| !call.has_slot()).map(|call| call.begun);
+            let is_mixed = markers.next().is_some_and(|first| markers.any(|other| other != first));
+            self.some(step.which).filter(|call| call.has_slot() && !(is_mixed && is_out(&call)))
+        } else if step.number % 3 == 1 && mine.iter().all(Call::has_slot) {
             mine.get(step.which % mine.len().max(1)).copied()
         } else {
             // markers in order
@@ -285,7 +294,7 @@ impl Play {
         let mut named = self.calls.iter_mut().filter(|call| call.id == id);
         named.by_ref().for_each(|call| call.is_finished = true);
         // a marker is finished once, and is nobody's any more
-        self.calls.retain(|call| call.has_slot || !call.is_finished);
+        self.calls.retain(|call| call.has_slot() || !call.is_finished);
     }
 
     fn server(&mut self, step: Step) {
@@ -300,14 +309,13 @@ impl Play {
                 let mut handle = 0;
                 // SAFETY: as the header says
                 let code = unsafe { c::cocancel_serve(rt, &raw const options, &raw mut handle) };
-                let has_slot = self.judge(thread, Op::Serve { call: id }, code).hresult == S_OK;
-                if has_slot {
+                if self.judge(thread, Op::Serve { call: id }, code).hresult == S_OK {
                     self.begun(Call {
                         id,
                         handle,
                         thread: None,
                         is_async: false,
-                        has_slot,
+                        begun: S_OK,
                         is_finished: true,
                         has_context: false,
                     });
