@@ -522,7 +522,8 @@ int32_t cocancel_cancel_call(struct cocancel_runtime *runtime,
  cocancel_wait and the cancelling functions they keep their deadlines themselves.
 
  Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
- runtime is not initialised). By several at once, too.
+ runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
+ one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
 
@@ -604,7 +605,8 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
                       uint32_t *remaining_ms);
 
 /*
- Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here.
+ Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here. One thread at a
+ time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets E_INVALIDARG.
 
  Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 
@@ -832,7 +834,8 @@ int32_t cocancel_complete(struct cocancel_runtime *runtime,
 
 /*
  The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code or
- one that means something else to it (RPC_E_CALL_CANCELED, RPC_S_CALLPENDING).
+ one with which cocancel_poll, cocancel_wait and cocancel_finish say something else: RPC_E_CALL_CANCELED, RPC_S_CALLPENDING,
+ CO_E_CANCEL_DISABLED, E_OUTOFMEMORY, E_INVALIDARG, E_UNEXPECTED, E_NOTIMPL.
  Returns as cocancel_complete.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.

@@ -140,7 +140,8 @@ extern "C" {
 
  The canceller needs neither CoInitialize nor CoEnableCallCancellation.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Thread 0 is refused in a handler. Blocks up to the timeout, but not in a handler.
+ Callers: threads, interrupt and signal handlers. IRQL: any. In an interrupt handler thread 0 is refused. Blocks up to the timeout, but not in an
+ interrupt handler (in a signal handler it does).
  */
 HRESULT COCANCEL_STDCALL CoCancelCall(DWORD dwThreadId,
                                       ULONG ulTimeout);

@@ -25,6 +25,7 @@ use crate::state::{Did, Phase, Refused, State};
 use crate::storage::Storage;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::thread::ThreadSlot;
 use crate::time::{Deadline, Instant, extend};
 
 /// Call cancellation for the threads of one host: its tables, its clock and its port.
@@ -52,6 +53,8 @@ struct Shared {
     next_due: AtomicU32,
     /// Where the last tick's budget ended.
     cursor: AtomicU32,
+    /// How many rounds of ticks have begun.
+    rounds: AtomicU32,
     /// Where a free call slot is likely.
     free_call: AtomicU32,
     /// Where a free thread slot is likely.
@@ -75,6 +78,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             shared: Shared {
                 next_due: AtomicU32::new(Deadline::NEVER.bits()),
                 cursor: AtomicU32::new(0),
+                rounds: AtomicU32::new(0),
                 free_call: AtomicU32::new(0),
                 free_thread: AtomicU32::new(0),
             },
@@ -93,6 +97,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             shared: Shared {
                 next_due: AtomicU32::new(Deadline::NEVER.bits()),
                 cursor: AtomicU32::new(0),
+                rounds: AtomicU32::new(0),
                 free_call: AtomicU32::new(0),
                 free_thread: AtomicU32::new(0),
             },
@@ -115,6 +120,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             let _ = self.half.compare_exchange(seen, half, AcqRel, Relaxed);
         }
         now
+    }
+
+    /// How many indices of slots there are: the shared ones, and past them the home slots where threads have them.
+    #[inline]
+    pub(crate) fn slots(&self) -> u32 {
+        let homes = if ThreadSlot::HOME.is_some() { self.storage.threads().len() } else { 0 };
+        (self.storage.calls().len() + homes) as u32
     }
 
     /// The slot of that index: a shared one, or past them the home slot of a thread.

@@ -310,14 +310,23 @@ impl State {
         if self.is(Phase::Pending) { self.end(phase) } else { Step { next: self, did: Did::NOTHING } }
     }
 
-    /// Ends one side's part as well, whose pin goes with it unless it is still needed.
+    /// Ends one side's part as well. Its pin goes with it: at once, or after the waking if somebody has to be woken.
     #[inline]
-    const fn end_side(step: Step, side: u32, keep_pin: bool) -> Step {
+    const fn end_side(step: Step, side: u32) -> Step {
         let next = step.next.clear(side);
-        if !keep_pin && !step.did.wakes_anybody() {
+        if !step.did.wakes_anybody() {
             return next.drop_pin(step.did);
         }
-        let after = if keep_pin { 0 } else { UNPIN_AFTER };
+        Step { next, did: step.did.with(next.0 & PHASE | UNPIN_AFTER) }
+    }
+
+    /// Ends the server's part while a thread is still serving, which keeps the pin of both and may let go of it at any moment: whoever
+    /// has to be woken needs one more. Without one left the waking goes without, as 127 others are then at this call.
+    #[inline]
+    const fn end_served(step: Step) -> Step {
+        let next = step.next.clear(SERVER);
+        let (next, after) =
+            if step.did.wakes_anybody() && next.pins() < PINS { (State(next.0 + 1), UNPIN_AFTER) } else { (next, 0) };
         Step { next, did: step.did.with(next.0 & PHASE | after) }
     }
 
@@ -338,7 +347,8 @@ impl State {
         if !self.has(SERVER) {
             return Err(Refused::OutOfOrder);
         }
-        Ok(Self::end_side(self.end_if_pending(to), SERVER, self.has(SERVING)))
+        let step = self.end_if_pending(to);
+        Ok(if self.has(SERVING) { Self::end_served(step) } else { Self::end_side(step, SERVER) })
     }
 
     /// (3) for the call that `generation` means, if nobody but its client and its server's side has touched it: the plain
@@ -429,7 +439,7 @@ impl State {
         if self.is(Phase::Pending) && !self.has(REQUESTED) {
             return Ok(Step { next: self.set(SERVING), did: Did::NOTHING.with(ADMITTED) });
         }
-        Ok(Self::end_side(self.end_if_pending(Phase::Canceled), SERVER, false))
+        Ok(Self::end_side(self.end_if_pending(Phase::Canceled), SERVER))
     }
 
     /// (10) The serving thread leaves it.
@@ -446,13 +456,17 @@ impl State {
     /// Canceled, the server's side.
     #[inline]
     pub(crate) const fn finish(self) -> Stepped {
+        // the client is the one who ends it: it has nobody to wake in itself
+        self.clear(CLIENT_WAITS).finish_shared()
+    }
+
+    /// (7) for an asynchronous call: another thread than the one who ends it may be waiting, and is woken.
+    #[inline]
+    pub(crate) const fn finish_shared(self) -> Stepped {
         if !self.has(CLIENT) {
             return Err(Refused::OutOfOrder);
         }
-        let step = self.end_if_pending(Phase::Canceled);
-        // the client is the one who ends it: it has nobody to wake in itself
-        let step = Step { next: step.next, did: step.did.but(CLIENT_WAITS) };
-        Ok(Self::end_side(step, CLIENT | CLIENT_WAITS, false))
+        Ok(Self::end_side(self.end_if_pending(Phase::Canceled), CLIENT | CLIENT_WAITS))
     }
 }
 

@@ -49,10 +49,10 @@ impl ThreadSlot {
     }
 
     /// Where in a thread slot its home slot stands.
-    #[cfg(all(feature = "com", not(target_os = "none")))]
+    #[cfg(not(target_os = "none"))]
     pub(crate) const HOME: Option<usize> = Some(core::mem::offset_of!(ThreadSlot, home));
     /// Where in a thread slot its home slot stands.
-    #[cfg(all(feature = "com", target_os = "none"))]
+    #[cfg(target_os = "none")]
     pub(crate) const HOME: Option<usize> = None;
 
     /// The thread's own call slot, where there is one.

@@ -71,7 +71,8 @@ pub unsafe extern "C" fn cocancel_cancel_call(
 /// cocancel_wait and the cancelling functions they keep their deadlines themselves.
 ///
 /// Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
-/// runtime is not initialised). By several at once, too.
+/// runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
+/// one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
 ///

@@ -180,7 +180,8 @@ pub unsafe extern "C" fn cocancel_poll(
     })
 }
 
-/// Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here.
+/// Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here. One thread at a
+/// time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets E_INVALIDARG.
 ///
 /// Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 ///

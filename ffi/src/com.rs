@@ -53,7 +53,8 @@ fn put(interface: Result<*mut (), Hresult>, out: &mut LPVOID) -> Hresult {
 ///
 /// The canceller needs neither CoInitialize nor CoEnableCallCancellation.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Thread 0 is refused in a handler. Blocks up to the timeout, but not in a handler.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. In an interrupt handler thread 0 is refused. Blocks up to the timeout, but not in an
+/// interrupt handler (in a signal handler it does).
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoCancelCall(dwThreadId: DWORD, ulTimeout: ULONG) -> ComResult {

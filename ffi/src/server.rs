@@ -124,7 +124,8 @@ pub unsafe extern "C" fn cocancel_complete(
 }
 
 /// The server's side cannot answer (its process or its queue died): the client gets `failure`, or E_FAIL if that is no failure code or
-/// one that means something else to it (RPC_E_CALL_CANCELED, RPC_S_CALLPENDING).
+/// one with which cocancel_poll, cocancel_wait and cocancel_finish say something else: RPC_E_CALL_CANCELED, RPC_S_CALLPENDING,
+/// CO_E_CANCEL_DISABLED, E_OUTOFMEMORY, E_INVALIDARG, E_UNEXPECTED, E_NOTIMPL.
 /// Returns as cocancel_complete.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.

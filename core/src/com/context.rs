@@ -16,7 +16,7 @@ use crate::thread::ThreadSlot;
 /// The current call context of a thread.
 enum Current {
     None,
-    /// The innermost served call's own.
+    /// One of the served calls' own.
     Standard(Slot<'static>),
     /// A call is being served for which not even a frame was free.
     Frameless,
@@ -46,7 +46,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         match serving.slot().and_then(|index| Some((index, self.slot(index)?))) {
             Some((index, slot)) if slot.object() == context => Current::Standard((index, slot)),
-            _ => Current::Custom(context),
+            // a handler may come between the two words of an enter or a leave: then it is another of ours
+            _ => self.slot_at(context).map_or(Current::Custom(context), Current::Standard),
         }
     }
 

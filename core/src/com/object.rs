@@ -66,7 +66,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The slot of one of our objects.
-    fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
+    pub(super) fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
         let calls = self.storage.calls();
         let index = match position(calls, object.addr()) {
             Some(index) => index,
@@ -124,10 +124,10 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
     // SAFETY: the caller's: it holds a reference
     let parts = unsafe { parts::<P, S>(this) };
     let Some((_, (_, slot))) = parts else { return Hresult::E_INVALIDARG };
-    // SAFETY: the caller's: NULL or writable
-    let out = unsafe { out.as_mut() };
-    // SAFETY: the caller's: NULL or a GUID
-    let iid = unsafe { iid.as_ref() };
+    // SAFETY: the caller's: NULL or writable; a misaligned one is taken for NULL
+    let out = if out.is_aligned() { unsafe { out.as_mut() } } else { None };
+    // SAFETY: the caller's: NULL or a GUID; as above
+    let iid = if iid.is_aligned() { unsafe { iid.as_ref() } } else { None };
     let (out, iid) = match (out, iid) {
         (Some(out), Some(iid)) => (out, iid),
         (Some(out), None) => {

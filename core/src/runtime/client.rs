@@ -203,11 +203,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Blocks until the call has ended.
     ///
-    /// Wakes up only for what concerns this call. Not where nothing can block.
+    /// Wakes up only for what concerns this call. One thread at a time waits for a call. Not where nothing can block.
     ///
     /// # Errors
     ///
-    /// As [`poll`](Self::poll); `E_NOTIMPL`: the port cannot wait here.
+    /// As [`poll`](Self::poll), `E_INVALIDARG` also if another thread finished the call (an asynchronous one) meanwhile; `E_NOTIMPL`: the
+    /// port cannot wait here.
     pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
         let state = slot.1.state().of(generation).map_err(bad_input)?;
@@ -215,15 +216,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return Ok(outcome);
         }
         let waiter = self.waiter().ok_or(Hresult::E_NOTIMPL)?;
+        // pinned: an asynchronous call may be finished by another just now, and the slot be the next call's
+        slot.1.transition(Some(generation), State::pin_reserved).map_err(bad_input)?;
         if slot.1.context().is_null() && !waiter.is_null() {
             slot.1.set_context(waiter);
         }
+        let context = slot.1.context();
+        self.unpin(slot);
         loop {
             match self.look(slot, generation, true)? {
                 Look::Ended(outcome) => return Ok(outcome),
                 Look::Pending { value, remaining } => {
-                    let point = WaitPoint { word: slot.1.word(), value, side: Side::Client, context: slot.1.context() };
-                    self.port.wait(point, remaining);
+                    self.port.wait(WaitPoint { word: slot.1.word(), value, side: Side::Client, context }, remaining);
                 }
             }
         }
@@ -296,7 +300,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The client's side of a call that is on no stack any more is done; also says what its record is.
     #[inline(never)]
     pub(crate) fn end_client(&self, slot: Slot<'_>, generation: u32) -> Result<(Outcome, *mut ()), Refused> {
-        let passed = slot.1.drop_by(Some(generation), State::finish)?;
+        let step = if slot.1.outer() == Head::ASYNCHRONOUS { State::finish_shared } else { State::finish };
+        let passed = slot.1.drop_by(Some(generation), step)?;
         let call = CallHandle::of_slot(slot.0, generation);
         if passed.did.ended() {
             self.event(EventKind::Canceled, call);

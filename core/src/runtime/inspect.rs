@@ -15,7 +15,7 @@ pub struct CallInfo {
     pub call: CallHandle,
     /// Where it is in its life.
     pub phase: Phase,
-    /// The thread that has it out, if one has.
+    /// The thread that has it out, until it has finished it.
     pub thread: Option<u32>,
     /// How many keep its slot.
     pub pins: u32,
@@ -37,8 +37,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// All slots in use, one after the other. Others go on meanwhile, so this is no instant of the whole. One that stays
     /// [`Claimed`](Phase::Claimed) was left so by a thread that died while it began a call. Wait-free.
     pub fn calls(&self) -> impl Iterator<Item = CallInfo> {
-        let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
-        (0..slots).filter_map(|index| {
+        (0..self.slots()).filter_map(|index| {
             let slot = self.slot(index)?;
             let state = slot.state();
             if state.is(Phase::Vacant) {
@@ -49,7 +48,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Some(CallInfo {
                 call: CallHandle::of_slot(index, state.generation()),
                 phase: state.phase(),
-                thread: self.thread_of(index),
+                thread: if state.has_client() { self.thread_of(index) } else { None },
                 pins: state.pins(),
                 requested: state.is_requested(),
                 client: state.has_client(),
@@ -107,8 +106,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     pub fn deinit(&self) -> Result<(), Hresult> {
         let own = self.current().map_or(0, |(_, thread)| thread.id());
         let attached = self.storage.threads().iter().any(|thread| thread.id() != 0 && thread.id() != own);
-        let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
-        let in_use = (0..slots).any(|index| self.slot(index).is_some_and(|slot| slot.state().phase() != Phase::Vacant));
+        let in_use =
+            (0..self.slots()).any(|index| self.slot(index).is_some_and(|slot| slot.state().phase() != Phase::Vacant));
         if attached || in_use {
             return Err(Hresult::E_ACCESSDENIED);
         }

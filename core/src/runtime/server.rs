@@ -178,8 +178,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The server's side cannot answer (its process or its queue died): the client gets `failure` in place of a reply, or
-    /// `E_FAIL` if that is no failure code, or one that means something else to a client (`RPC_E_CALL_CANCELED`,
-    /// `RPC_S_CALLPENDING`). Tells whose the record is now.
+    /// `E_FAIL` if that is no failure code, or one with which polling, waiting or finishing say something else:
+    /// `RPC_E_CALL_CANCELED`, `RPC_S_CALLPENDING`, `CO_E_CANCEL_DISABLED`, `E_OUTOFMEMORY`, `E_INVALIDARG`, `E_UNEXPECTED`,
+    /// `E_NOTIMPL`. Tells whose the record is now.
     ///
     /// Progress, callers and errors as [`complete`](Self::complete).
     ///
@@ -187,9 +188,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// As [`complete`](Self::complete).
     pub fn abandon(&self, call: CallHandle, failure: Hresult) -> Result<Reply, Hresult> {
-        // these two would tell the client that the record is not its own, or that the call goes on
-        let ambiguous = failure == Hresult::RPC_E_CALL_CANCELED || failure == Hresult::RPC_S_CALLPENDING;
-        let failure = if failure.is_err() && !ambiguous { failure } else { Hresult::E_FAIL };
+        let failure = if failure.is_err() && !means_something_else(failure) { failure } else { Hresult::E_FAIL };
         let (slot, generation) = match self.named(call) {
             Ok(named) => named,
             Err(named) => return end_without_slot(named),
@@ -256,6 +255,21 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Err(Named::Marker { .. } | Named::Untracked) => Hresult::RPC_S_CALLPENDING,
         }
     }
+}
+
+/// Whether a client that gets this code takes it for something else than the server's failure: that the record is not its own, that
+/// the call goes on, or never took a slot, or that the handle is no good.
+const fn means_something_else(failure: Hresult) -> bool {
+    matches!(
+        failure,
+        Hresult::RPC_E_CALL_CANCELED
+            | Hresult::RPC_S_CALLPENDING
+            | Hresult::CO_E_CANCEL_DISABLED
+            | Hresult::E_OUTOFMEMORY
+            | Hresult::E_INVALIDARG
+            | Hresult::E_UNEXPECTED
+            | Hresult::E_NOTIMPL
+    )
 }
 
 #[inline]

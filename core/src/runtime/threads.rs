@@ -52,9 +52,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return None;
         }
         if let Some(dead) = self.find_thread(id) {
-            // ids are unique among living threads: whoever had it is gone without an exit
+            // ids are unique among living threads: whoever had it is gone without an exit. The slot is ours before anything in it
+            // is released: foreign code that calls back in here must find it
+            self.port.set_local(dead.0 + 1);
             self.drop_all(dead);
-            self.free_thread(dead, id);
+            return Some(dead);
         }
         // Relaxed: a hint
         let start = self.shared.free_thread.load(Relaxed);
@@ -69,6 +71,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             by_id.insert(id, index);
         }
         self.port.set_local(index + 1);
+        if self.port.local().is_some_and(|kept| kept != index + 1) {
+            // the port could not keep it: the thread would not be found again by its word
+            self.free_thread((index, thread), id);
+            return None;
+        }
         Some((index, thread))
     }
 
@@ -155,6 +162,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
+        // once more: a custom object's Release may have called in
+        thread.set_enabled(0);
+        thread.set_serving(Head::EMPTY);
     }
 
     fn free_thread(&self, (index, thread): Thread<'_>, id: u32) {

@@ -7,7 +7,16 @@ use crate::port::{Port, Side};
 use crate::state::{Phase, Refused, State};
 use crate::storage::Storage;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
-use crate::time::{Deadline, Instant};
+use crate::time::{Deadline, Instant, Timeout};
+
+/// In the word of the next deadline, with the number of a round in place of a deadline: a ticker is looking at all slots, and nobody has
+/// armed since it began. For all others it is due: should that ticker be stopped, they have missed nothing.
+const ROUND: u32 = 1 << 31;
+
+/// What the word says.
+fn hint(bits: u32, now: Instant) -> Deadline {
+    if bits & ROUND == 0 { Deadline::from_bits(bits) } else { Deadline::after(now, Timeout::ZERO) }
+}
 
 impl<P: Port, S: Storage> Runtime<P, S> {
     /// Tells the tick of a deadline that was just stored.
@@ -15,11 +24,12 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         // Relaxed: the compare-exchange decides
         let mut seen = self.shared.next_due.load(Relaxed);
         loop {
-            let soonest = if deadline.is_sooner(Deadline::from_bits(seen), now) { deadline.bits() } else { seen };
-            // AcqRel, and a read-modify-write also where nothing changes: either it comes before the tick's swap, whose
-            // scan then sees the deadline, or after it, and stays. A plain load could do neither (tickhint model).
+            let armed = hint(seen, now);
+            let soonest = if deadline.is_sooner(armed, now) { deadline } else { armed };
+            // AcqRel, and a read-modify-write also where nothing changes: either it comes before the round's beginning, whose
+            // scan then sees the deadline, or after it, and has another round follow. A plain load could do neither (tickhint model).
             // Relaxed on failure: tried again with what was found
-            match self.shared.next_due.compare_exchange(seen, soonest, AcqRel, Relaxed) {
+            match self.shared.next_due.compare_exchange(seen, soonest.bits(), AcqRel, Relaxed) {
                 Ok(_) => return,
                 Err(found) => seen = found,
             }
@@ -44,24 +54,67 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// For hosts where nobody else looks: polling clients that sleep, cancellers that do not wait. Where clients and cancellers
     /// block in the library's waits they keep their deadlines themselves. Costs two loads while nothing is due. Lock-free,
-    /// bounded by the budget; also from interrupt handlers, and by several tickers at once (then the soonest of their answers counts).
+    /// bounded by the budget; also from interrupt handlers.
+    ///
+    /// Several may tick at once, and the soonest of their answers counts. With a budget of all slots (`u32::MAX` will do) one that is stopped
+    /// in here, or cut into by another, keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
     pub fn tick(&self, budget: u32) -> Option<u32> {
-        let slots = (self.storage.calls().len() + self.storage.threads().len()) as u32;
+        let now = self.now();
+        // Relaxed: only whether this ticker has begun a round of parts, which it goes on with
+        if budget >= self.slots() && self.shared.cursor.load(Relaxed) == 0 {
+            self.tick_at_once(now)
+        } else {
+            self.tick_in_parts(budget.max(1), now)
+        }
+    }
+
+    fn tick_at_once(&self, now: Instant) -> Option<u32> {
+        // Acquire: as the swap
+        let next = hint(self.shared.next_due.load(Acquire), now);
+        if !next.is_due(now) {
+            return self.remaining(next);
+        }
+        // Relaxed: only that no two get one number. Where another just took this one, it is beginning, and the next tick sees to it
+        let number = self.shared.rounds.load(Relaxed);
+        if self.shared.rounds.compare_exchange(number, number.wrapping_add(1), Relaxed, Relaxed).is_err() {
+            return Some(1);
+        }
+        let round = number | ROUND;
+        // AcqRel: pairs with `arm`, whose deadline the scan then sees. Whatever stood there, the scan finds
+        self.shared.next_due.swap(round, AcqRel);
+        let mut soonest = Deadline::NEVER;
+        for index in 0..self.slots() {
+            let deadline = self.look_at(index, now);
+            if deadline.is_sooner(soonest, now) {
+                soonest = deadline;
+            }
+        }
+        // Else somebody has armed since, whom the scan may have missed, or began another round: that one is still due, or is over, and
+        // has found what this one did. AcqRel: as above. Relaxed on failure: only what to answer
+        match self.shared.next_due.compare_exchange(round, soonest.bits(), AcqRel, Relaxed) {
+            Ok(_) => self.remaining(soonest),
+            // not at once: two who see each other's rounds would never let one end
+            Err(found) if found & ROUND != 0 => Some(1),
+            Err(found) => self.remaining(Deadline::from_bits(found)),
+        }
+    }
+
+    fn tick_in_parts(&self, budget: u32, now: Instant) -> Option<u32> {
+        let slots = self.slots();
         // Relaxed: the compare-exchange below decides
         let start = self.shared.cursor.load(Relaxed);
-        let now = self.now();
         let mut before = Deadline::NEVER;
         if start == 0 {
             // Acquire: as the swap below
-            let next = Deadline::from_bits(self.shared.next_due.load(Acquire));
+            let next = hint(self.shared.next_due.load(Acquire), now);
             if !next.is_due(now) {
                 return self.remaining(next);
             }
             // A round begins: "never" first, then the scan, so that who arms after the swap lowers it again.
             // AcqRel: pairs with `arm`, whose deadline the scan then sees
-            before = Deadline::from_bits(self.shared.next_due.swap(Deadline::NEVER.bits(), AcqRel));
+            before = hint(self.shared.next_due.swap(Deadline::NEVER.bits(), AcqRel), now);
         }
-        let end = start.saturating_add(budget.max(1));
+        let end = start.saturating_add(budget);
         let (end, next_start) = if end < slots { (end, end) } else { (slots, 0) };
         // The range is taken before it is scanned: each is scanned by somebody after its round's swap.
         // AcqRel: the takers of one round follow its swap. Relaxed on failure: nothing is read
@@ -71,37 +124,38 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return Some(0);
         }
         for index in start..end {
-            self.look_at(index, now);
+            let deadline = self.look_at(index, now);
+            if deadline != Deadline::NEVER {
+                self.arm(deadline, now);
+            }
         }
         if next_start != 0 {
             return Some(0);
         }
         // Acquire: as above
-        self.remaining(Deadline::from_bits(self.shared.next_due.load(Acquire)))
+        self.remaining(hint(self.shared.next_due.load(Acquire), now))
     }
 
-    /// Expires the slot's call if its deadline is due, else tells the next tick of it.
-    fn look_at(&self, index: u32, now: Instant) {
-        let Some(slot) = self.slot(index) else { return };
+    /// Expires the slot's call if its deadline is due, else returns the deadline to come back for.
+    fn look_at(&self, index: u32, now: Instant) -> Deadline {
+        let Some(slot) = self.slot(index) else { return Deadline::NEVER };
         if !slot.state().is(Phase::Pending) {
-            return;
+            return Deadline::NEVER;
         }
         let deadline = slot.request().deadline();
-        if deadline == Deadline::NEVER {
-            return;
-        }
         if !deadline.is_due(now) {
             // may be that of a call that has ended since: then the next tick looks once too often
-            return self.arm(deadline, now);
+            return deadline;
         }
         // decided on the very word that is pinned: in a handler the last of a custom object must not be let go of
-        let Ok(pinned) = slot.transition(None, State::pin_pending) else { return self.arm(deadline, now) };
+        let Ok(pinned) = slot.transition(None, State::pin_pending) else { return deadline };
         // the slot may have been recycled before the pin: look again
-        if slot.request().deadline().is_due(now) {
+        let deadline = slot.request().deadline();
+        let is_due = deadline.is_due(now);
+        if is_due {
             self.expire((index, slot), pinned.next.generation(), None);
-        } else {
-            self.arm(slot.request().deadline(), now);
         }
         self.unpin((index, slot));
+        if is_due { Deadline::NEVER } else { deadline }
     }
 }

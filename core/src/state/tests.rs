@@ -70,7 +70,8 @@ fn side_ends(before: State, step: Step, side: u32, keeps_pin: bool) {
     if vacant {
         assert!(dropped);
     } else {
-        assert_eq!(step.next.pins() + u32::from(dropped), before.pins(), "{before:?} {step:?}");
+        let more = keeps_pin && did.unpins_after();
+        assert_eq!(step.next.pins() + u32::from(dropped), before.pins() + u32::from(more), "{before:?} {step:?}");
         assert_eq!(did.phase(), step.next.phase());
     }
     assert_eq!(did.ended(), before.phase() == Phase::Pending);
@@ -82,7 +83,7 @@ fn side_ends(before: State, step: Step, side: u32, keeps_pin: bool) {
         assert!(matches!(did.phase(), Phase::Completed | Phase::Failed | Phase::Canceled));
         assert!(!step.next.has(CLIENT_WAITS) && !step.next.has(CANCELLER_WAITS), "taken by the waker");
         let wakes = did.wakes_client() || did.wakes_canceller() || did.tells_server();
-        assert_eq!(did.unpins_after(), !keeps_pin && wakes, "wake first, then let go");
+        assert_eq!(did.unpins_after(), wakes && (!keeps_pin || before.pins() < PINS), "wake first, then let go");
     }
     assert!(!did.admitted());
 }
@@ -193,15 +194,18 @@ fn complete_and_fail() {
 #[test]
 fn finish() {
     for word in words() {
-        match word.finish() {
-            Err(refused) => assert!(refused == Refused::OutOfOrder && !word.has(CLIENT)),
-            Ok(step) => {
-                assert!(word.has(CLIENT));
-                side_ends(word, step, CLIENT, false);
-                assert!(!step.did.wakes_client(), "the client is awake");
-                if word.phase() == Phase::Pending {
-                    assert_eq!(step.did.phase(), Phase::Canceled);
-                    assert_eq!(step.did.tells_server(), word.has(SERVER) && !word.has(REQUESTED));
+        for is_shared in [false, true] {
+            match if is_shared { word.finish_shared() } else { word.finish() } {
+                Err(refused) => assert!(refused == Refused::OutOfOrder && !word.has(CLIENT)),
+                Ok(step) => {
+                    assert!(word.has(CLIENT));
+                    side_ends(word, step, CLIENT, false);
+                    assert!(is_shared || !step.did.wakes_client(), "the client is awake");
+                    if word.phase() == Phase::Pending {
+                        assert_eq!(step.did.phase(), Phase::Canceled);
+                        assert_eq!(step.did.tells_server(), word.has(SERVER) && !word.has(REQUESTED));
+                        assert_eq!(step.did.wakes_client(), is_shared && word.has(CLIENT_WAITS));
+                    }
                 }
             }
         }

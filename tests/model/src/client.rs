@@ -234,10 +234,12 @@ impl Model {
     pub(crate) fn give_up(&mut self, id: CallId, effects: &mut Effects) -> Reply {
         let call = self.call(id);
         call.client_done = true;
-        call.announced = false;
+        // whoever gives up a call of its own is awake; for an asynchronous one another may be waiting
+        call.announced &= call.kind == Kind::Asynchronous;
         if call.phase == Phase::Pending {
             self.end(id, Phase::Canceled, effects);
         }
+        self.call(id).announced = false;
         let mut reply = Self::answer(self.calls[&id].phase);
         if reply.phase != Some(Phase::Canceled) {
             reply.owner = Owner::Client;

@@ -94,8 +94,17 @@ impl Model {
     }
 
     pub(crate) fn abandon(&mut self, id: CallId, hresult: u32, effects: &mut Effects) -> Reply {
-        // these two would tell the client something else
-        let ambiguous = [RPC_E_CALL_CANCELED, RPC_S_CALLPENDING].contains(&hresult);
+        // these would tell the client something else
+        let ambiguous = [
+            RPC_E_CALL_CANCELED,
+            RPC_S_CALLPENDING,
+            CO_E_CANCEL_DISABLED,
+            E_OUTOFMEMORY,
+            E_INVALIDARG,
+            E_UNEXPECTED,
+            E_NOTIMPL,
+        ]
+        .contains(&hresult);
         let hresult = if failed(hresult) && !ambiguous { hresult } else { E_FAIL };
         self.server_ends(id, Phase::Failed(hresult), effects)
     }

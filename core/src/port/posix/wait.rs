@@ -30,7 +30,8 @@ mod imp {
     }
 
     pub(in super::super) fn wake(point: WaitPoint) {
-        futex(&point, libc::FUTEX_WAKE_BITSET, 1, core::ptr::null());
+        // all: one who waited for the call that had the slot before may still be on its way, and must not take this wake
+        futex(&point, libc::FUTEX_WAKE_BITSET, i32::MAX as u32, core::ptr::null());
     }
 
     /// Any error (the word has changed, a signal, the time is over) is a return without reason, which the contract allows.

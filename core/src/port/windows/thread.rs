@@ -25,7 +25,7 @@ pub(super) fn local() -> u32 {
     }
 }
 
-/// Stores it. Without a free slot nothing is stored: the thread is found by its id, and pays for that.
+/// Stores it. Without a free index nothing is stored: the thread then gets no slot.
 pub(super) fn set_local(value: u32) {
     quietly(|| {
         // SAFETY: no more than allocating and freeing indices
