@@ -207,8 +207,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// # Errors
     ///
-    /// As [`poll`](Self::poll), `E_INVALIDARG` also if another thread finished the call (an asynchronous one) meanwhile; `E_NOTIMPL`: the
-    /// port cannot wait here.
+    /// As [`poll`](Self::poll), `E_INVALIDARG` also if another thread finished the call (an asynchronous one) and its server's side is done,
+    /// too; `E_NOTIMPL`: the port cannot wait here.
     pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
         let state = slot.1.state().of(generation).map_err(bad_input)?;

@@ -5,7 +5,7 @@ use std::ptr::{null_mut, without_provenance_mut};
 
 use cocancel::{CallOptions, Hresult, Outcome, Poll, Refusal, Reply, Timeout, Waiting};
 use cocancel_loom_tests::record::Record;
-use cocancel_loom_tests::{Rt, context, model, spawn};
+use cocancel_loom_tests::{Rt, Seen, context, model, spawn};
 use std::sync::atomic::Ordering::Relaxed;
 
 const HOST: *mut () = without_provenance_mut(0x77);
@@ -287,19 +287,33 @@ fn inner_wait_eats_the_outers_token() {
     });
 }
 
+/// A budget for all slots, and one for a slot at a time.
+const BUDGETS: [u32; 2] = [u32::MAX, 1];
+
+/// Ticks until everything has been looked at, whatever the budget: three slots, a round that was begun and one more.
+fn tick_on(rt: &Rt<2, 1>, budget: u32) {
+    for _ in 0..if budget == 1 { 9 } else { 2 } {
+        rt.tick(budget);
+    }
+}
+
 #[test]
 fn deadline_armed_during_a_ticks_scan() {
-    model(3, |rt: &Rt<2, 1>| {
+    BUDGETS.map(deadline_armed_during);
+}
+
+fn deadline_armed_during(budget: u32) {
+    model(3, move |rt: &Rt<2, 1>| {
         // one that is due, or the tick would not scan
         let due = rt.begin_async(with_host().timeout(Timeout::millis(1))).call;
         rt.port().advance(2);
         let ticker = spawn(2, move || {
-            rt.tick(100);
+            rt.tick(budget);
         });
         let call = rt.begin_async(with_host().timeout(Timeout::millis(3))).call;
         ticker.join().unwrap();
         rt.port().advance(10);
-        rt.tick(100);
+        tick_on(rt, budget);
         for call in [due, call] {
             assert_eq!(rt.test_call(call), Hresult::RPC_E_CALL_CANCELED, "a deadline was lost");
             rt.finish(call).unwrap();
@@ -310,14 +324,23 @@ fn deadline_armed_during_a_ticks_scan() {
 }
 
 #[test]
+fn two_tickers_lose_nothing() {
+    two_tickers(u32::MAX);
+}
+
+#[test]
 fn two_tickers_with_small_budgets_lose_nothing() {
-    model(2, |rt: &Rt<2, 1>| {
+    two_tickers(1);
+}
+
+fn two_tickers(budget: u32) {
+    model(2, move |rt: &Rt<2, 1>| {
         let first = rt.begin_async(CallOptions::new().timeout(Timeout::millis(1))).call;
         rt.port().advance(5);
         let tickers = [2, 3].map(|id| {
             spawn(id, move || {
-                rt.tick(1);
-                rt.tick(1);
+                rt.tick(budget);
+                rt.tick(budget);
             })
         });
         let second = rt.begin_async(CallOptions::new().timeout(Timeout::millis(1))).call;
@@ -325,14 +348,62 @@ fn two_tickers_with_small_budgets_lose_nothing() {
             ticker.join().unwrap();
         }
         rt.port().advance(5);
-        // bounded: three slots, one look each, a started round and one more
-        for _ in 0..9 {
-            rt.tick(1);
-        }
+        tick_on(rt, budget);
         for call in [first, second] {
             assert_eq!(rt.test_call(call), Hresult::RPC_E_CALL_CANCELED, "a deadline was lost");
             rt.finish(call).unwrap();
             assert_eq!(rt.complete(call), Ok(Reply::Orphaned(null_mut())));
         }
     });
+}
+
+/// The reply comes from a worker: the thread that served the call may have left it, and the client be done with it, while the worker wakes.
+#[test]
+fn a_worker_completes_while_the_serving_thread_leaves() {
+    static AFTER: Seen = Seen::new();
+    static BEFORE: Seen = Seen::new();
+    model(3, |rt: &Rt| {
+        rt.enable().unwrap();
+        let call = rt.begin(context(0)).call;
+        assert_eq!(rt.poll(call), Ok(Poll::Pending(None)));
+        let serving = spawn(2, move || {
+            let frame = rt.enter(call).unwrap();
+            let worker = spawn(3, move || assert_eq!(rt.complete(call), Ok(Reply::Delivered)));
+            rt.leave(frame).unwrap();
+            rt.thread_exit();
+            worker
+        });
+        let polled = rt.poll(call).unwrap();
+        let is_over = polled == Poll::Ended(Outcome::Completed);
+        // the context is the client's again from here on: loom reports a wake that comes later
+        let outcome = is_over.then(|| rt.finish(call).unwrap());
+        serving.join().unwrap().join().unwrap();
+        AFTER.note(outcome == Some(Outcome::Completed));
+        BEFORE.note(outcome.is_none());
+        if outcome.is_none() {
+            assert_eq!(rt.finish(call), Ok(Outcome::Completed));
+        }
+        rt.thread_exit();
+    });
+    AFTER.assert("the client is done while the worker may still be waking");
+    BEFORE.assert("the client sees the call pending");
+}
+
+/// An asynchronous call is finished by another thread than the one that waits for it.
+#[test]
+fn finishing_an_asynchronous_call_races_its_waiter() {
+    static WOKEN: Seen = Seen::new();
+    model(3, |rt: &Rt| {
+        let call = rt.begin_async(CallOptions::new()).call;
+        let waiter = spawn(2, move || {
+            // a wake that is lost is a deadlock
+            let answer = rt.wait(call);
+            assert!([Ok(Outcome::Canceled), Err(Hresult::E_INVALIDARG)].contains(&answer), "{answer:?}");
+        });
+        assert_eq!(rt.finish(call), Ok(Outcome::Canceled));
+        waiter.join().unwrap();
+        WOKEN.note(rt.port().wakes.load(Relaxed) == 1);
+        assert!(rt.complete(call).is_ok());
+    });
+    WOKEN.assert("the waiter is woken");
 }

@@ -146,6 +146,7 @@ fn test(project: &Project, copy: &Copy, mutation: &Mutation) -> Result<Cmd> {
     let (folder, args): (_, &[_]) = match target {
         Target::Loom => ("loom", &["-p", "cocancel-loom-tests", "--release"]),
         Target::Host => ("host", &["-p", "cocancel-host-tests", "--release"]),
+        Target::Steps => ("kill-anywhere", &["-p", "cocancel-kill-anywhere", "--release"]),
         Target::Core => ("core", &["-p", "cocancel", "--all-features", "--lib"]),
     };
     let mut cmd = project.cargo(["test", "--target-dir"]).arg(copy.folder.join(folder)).args(args).dir(&copy.root);
@@ -164,6 +165,7 @@ fn test(project: &Project, copy: &Copy, mutation: &Mutation) -> Result<Cmd> {
     }
     Ok(match target {
         Target::Loom => cmd.env("RUSTFLAGS", "--cfg loom"),
+        Target::Steps => cmd.env("RUSTFLAGS", "--cfg cocancel_steps"),
         Target::Host | Target::Core => cmd,
     })
 }

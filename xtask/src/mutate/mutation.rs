@@ -38,6 +38,8 @@ pub struct Mutation {
 pub enum Target {
     /// Interleavings under loom.
     Loom,
+    /// Operations that are stopped, or cut into, at each step.
+    Steps,
     /// Real threads.
     Host,
     /// The core's unit tests.
