@@ -299,7 +299,7 @@ fn tick_on(rt: &Rt<2, 1>, budget: u32) {
 
 #[test]
 fn deadline_armed_during_a_ticks_scan() {
-    BUDGETS.map(deadline_armed_during);
+    BUDGETS.into_iter().for_each(deadline_armed_during);
 }
 
 fn deadline_armed_during(budget: u32) {
