@@ -46,9 +46,15 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         match serving.slot().and_then(|index| Some((index, self.slot(index)?))) {
             Some((index, slot)) if slot.object() == context => Current::Standard((index, slot)),
-            // a handler may come between the two words of an enter or a leave: then it is another of ours
-            _ => self.slot_at(context).map_or(Current::Custom(context), Current::Standard),
+            _ => self.context_elsewhere(context),
         }
+    }
+
+    /// A handler may come between the two words of an enter or a leave: then it is another of ours.
+    #[cold]
+    #[inline(never)]
+    fn context_elsewhere(&'static self, context: *mut ()) -> Current {
+        self.slot_at(context).map_or(Current::Custom(context), Current::Standard)
     }
 
     /// `CoTestCancel`: whether the client of the call being served has asked to cancel it. `RPC_S_CALLPENDING` (a failure code in spite of
