@@ -17,6 +17,9 @@
 
 enum { CLIENTS = 4 };
 
+/* For other programs, too: kills the server so many times. Totals: replies, canceled, cancels, died since the program began. */
+int rpc_soak(const char *program, long rounds, uint32_t seed, unsigned long totals[4]);
+
 static rpc_connection *server;
 static atomic_uint threads[CLIENTS];
 static atomic_int running, bad;
@@ -96,6 +99,7 @@ static int one_round(const char *program, uint32_t *seed) {
     atomic_store(&running, 0);
     pthread_join(cancelling, NULL);
     rpc_disconnect(server);
+    alarm(0);
     cocancel_snapshot(NULL, NULL, &left);
     if (left != 0 || rpc_records() != 0 || rpc_connections() != 0) {
         printf("left behind: %zu slots, %u records, %u connections\n", left, rpc_records(), rpc_connections());
@@ -104,22 +108,33 @@ static int one_round(const char *program, uint32_t *seed) {
     return !atomic_load(&bad);
 }
 
+/* 0: something is not so, and it was said what. */
+int rpc_soak(const char *program, long rounds, uint32_t seed, unsigned long totals[4]) {
+    for (long n = 0; n < rounds; n++) {
+        if (!one_round(program, &seed)) {
+            printf("round %ld: not so (%d)\n", n, atomic_load(&bad));
+            return 0;
+        }
+    }
+    totals[0] = atomic_load(&ok);
+    totals[1] = atomic_load(&canceled);
+    totals[2] = atomic_load(&cancels);
+    totals[3] = atomic_load(&died);
+    return 1;
+}
+
 int main(int count, char **arguments) {
-    long rounds = count > 1 ? strtol(arguments[1], NULL, 10) : 1000, n;
+    long rounds = count > 1 ? strtol(arguments[1], NULL, 10) : 1000;
     uint32_t seed = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 2463534242u;
+    unsigned long totals[4];
     char program[512];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 12);
     if (length <= 0) return 1;
     program[length] = 0;
     strcpy(strrchr(program, '/') + 1, "rpc-server");
     printf("%ld rounds, seed %u\n", rounds, seed);
-    for (n = 0; n < rounds; n++) {
-        if (!one_round(program, &seed)) {
-            printf("round %ld: not so (%d)\n", n, atomic_load(&bad));
-            return 1;
-        }
-    }
+    if (!rpc_soak(program, rounds, seed, totals)) return 1;
     printf("%ld servers killed: %lu replies, %lu calls canceled by %lu cancels and timeouts, %lu failed with their server; nothing left\n", rounds,
-           atomic_load(&ok), atomic_load(&canceled), atomic_load(&cancels), atomic_load(&died));
+           totals[0], totals[1], totals[2], totals[3]);
     return 0;
 }

@@ -61,6 +61,11 @@ fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
     Ok(demo)
 }
 
+/// Builds the programs; gives the server.
+pub fn server(project: &Project, log: &mut Log) -> Result<PathBuf> {
+    Ok(build(project, log)?.with_file_name("rpc-server"))
+}
+
 /// `cargo xtask demo`
 pub fn command(project: &Project, trace: Option<&Path>, list: bool, scene: Option<&str>) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");

@@ -23,6 +23,7 @@ mod package;
 mod project;
 mod report;
 mod size;
+mod soak;
 mod spin;
 mod suite;
 mod tools;
@@ -121,6 +122,17 @@ enum Command {
         /// Add to the corpus that is kept with the sources what reaches new code
         #[arg(long)]
         keep: bool,
+    },
+    /// Everything at once, on a clock that wraps: calls, cancels, threads and processes that end; nothing may be left
+    ///
+    /// A failure prints its seed and leaves the history in target/soak.
+    Soak {
+        /// For so many minutes
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+        /// Where chance begins; another one each time if this is not given
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Races every operation on two cores, in the emulator, and judges the histories
     Harts,
@@ -227,6 +239,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Timeline { scene } => demo::timeline(&project, &scene),
         Command::Boards { bless } => boards::command(&project, bless),
         Command::Interrupts => interrupts::command(&project),
+        Command::Soak { minutes, seed } => soak::command(&project, minutes, seed),
         Command::Harts => harts::command(&project),
         Command::Size { check } => size::command(&project, check),
         Command::Freertos { bless } => freertos::command(&project, bless),

@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::report::Step;
 use crate::{
     boards, c, channel, check, counts, demo, freertos, fuzz, harts, header, inspect, interrupts, mutate, no_panic,
-    on_target, package, size, spin, windows,
+    on_target, package, size, soak, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -47,6 +47,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
         Step::new("counts", counts::step),
         Step::new("rpc demo", demo::step),
         Step::new("rpc soak", demo::soak),
+        soak::step(),
         Step::new("thread sanitizer", sanitizers::thread).minutes(15),
         Step::new("address sanitizer", sanitizers::address).minutes(15),
         fuzz::step(),
