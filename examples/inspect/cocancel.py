@@ -97,7 +97,7 @@ def word_size():
 
 def symbol(name):
     """The address of a static, from debug information or the symbol table."""
-    found = gdb.lookup_static_symbol(name)
+    found = gdb.lookup_static_symbol(name) or gdb.lookup_global_symbol(name)
     if found is not None:
         return int(found.value().address)
     # with the hash that the compiler appends

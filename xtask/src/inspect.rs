@@ -1,4 +1,5 @@
-//! `cocancel-inspect`: what it shows of a process, of its core file and of a dump is what the process itself shows.
+//! `cocancel-inspect`: what it shows of a process, of its core file and of a dump is what the process itself shows. The table that a host in C
+//! prints by itself is the same.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,6 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::c::{COMPILERS, SYSTEM};
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
@@ -95,12 +97,7 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     // the living process, its core file, the same without debug information, and a dump
     let (core, dump) = (folder.join("core"), folder.join("dump"));
     let (core_name, dump_name) = (core.display(), dump.display());
-    let gdb = |commands: &[&str]| {
-        let script = format!("source {}", project.root.join("examples/inspect/cocancel.py").display());
-        let all = ["set debuginfod enabled off", &script].into_iter().chain(commands.iter().copied());
-        let cmd = Cmd::new("gdb").args(["-q", "-nx", "-batch"]).env("COCANCEL_INSPECT", built.join("cocancel-inspect"));
-        cmd.args(all.flat_map(|command| ["-ex", command]))
-    };
+    let gdb = |commands: &[&str]| gdb(project, &built, commands);
     let save = [calls.as_str(), &format!("gcore {core_name}")];
     let alive = log.check(&gdb(&save).args(["-p", &stuck.pid()]))?;
     drop(stuck);
@@ -116,7 +113,79 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     ensure!(shown(&of_stripped) == alive, "without debug information gdb shows:\n{of_stripped}");
     let of_dump = log.check(&Cmd::new(built.join("cocancel-inspect")).arg(&dump))?;
     ensure!(of_dump == alive, "the dump shows:\n{of_dump}");
+    in_c(project, log, &built)
+}
+
+/// Gdb with the script.
+fn gdb(project: &Project, built: &Path, commands: &[&str]) -> Cmd {
+    let script = format!("source {}", project.root.join("examples/inspect/cocancel.py").display());
+    let all = ["set debuginfod enabled off", &script].into_iter().chain(commands.iter().copied());
+    let cmd = Cmd::new("gdb").args(["-q", "-nx", "-batch"]).env("COCANCEL_INSPECT", built.join("cocancel-inspect"));
+    cmd.args(all.flat_map(|command| ["-ex", command]))
+}
+
+/// A process in C: what its own printing shows is what gdb and the program in Rust show of it.
+fn in_c(project: &Project, log: &mut Log, built: &Path) -> Result<Outcome> {
+    let folder = project.root.join("examples/inspect/c");
+    let program = project.scratch().join("inspect/stuck-in-c");
+    let compile = COMPILERS[0].compile(project, &folder.join("stuck.c")).arg(folder.join("inspect.c"));
+    log.check(&compile.arg(built.join("libcocancel.a")).args(SYSTEM).arg("-o").arg(&program))?;
+    let mut stuck = Stuck::start(&program)?;
+    let own = stuck.table()?;
+    log.line(&own)?;
+    let absent: Vec<_> = KINDS.into_iter().chain(["custom"]).filter(|kind| !own.contains(kind)).collect();
+    ensure!(absent.is_empty(), "the table in C has nothing that is {absent:?}");
+    log.check(&Cmd::new("kill").args(["-USR1", &stuck.pid()]))?;
+    let again = stuck.table()?;
+    let timeless = |table: &str| -> Result<Vec<_>> { Ok(rows(table)?.into_iter().map(|row| row.rest).collect()) };
+    ensure!(timeless(&again)? == timeless(&own)?, "after the signal the program in C prints:\n{again}");
+    let calls = format!("cocancel calls --now {}", tick(&own)?);
+    let seen = log.check(&gdb(project, built, &[&calls]).args(["-p", &stuck.pid()]))?;
+    drop(stuck);
+    let seen = shown(&seen).split_inclusive('\n').take(own.lines().count()).collect::<String>();
+    compare(&own, &seen).with_context(|| format!("gdb shows of the process in C:\n{seen}"))?;
     Ok(Outcome::Passed)
+}
+
+/// That two tables show the same calls with the same ages. What is left to a call's deadline the process itself reads a little later than
+/// the tick that it prints and the other one is told, so there may be less in its own.
+fn compare(own: &str, seen: &str) -> Result<()> {
+    let (own, seen) = (rows(own)?, rows(seen)?);
+    ensure!(own.len() == seen.len(), "{} rows, not {}", seen.len(), own.len());
+    for (own, seen) in own.iter().zip(&seen) {
+        ensure!(own.rest == seen.rest && own.age == seen.age, "not the same: {own:?} and {seen:?}");
+        let left = [own, seen].map(|row| row.left.parse::<f64>());
+        match left {
+            [Ok(own), Ok(seen)] => ensure!(own <= seen, "{own} s are left, later only {seen} s"),
+            _ => ensure!(own.left == seen.left, "not the same: {own:?} and {seen:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// A line of a table, taken apart.
+#[derive(PartialEq, Debug)]
+struct Row {
+    age: String,
+    left: String,
+    rest: [String; 2],
+}
+
+/// The lines between the heading and the count, by the columns of the table.
+fn rows(table: &str) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for line in table.lines().skip(2).take_while(|line| !line.ends_with("in use")) {
+        let part =
+            |from: usize, to: usize| line.get(from..to).map(|part| part.trim().trim_end_matches(" s").to_owned());
+        let row = part(0, 21)
+            .zip(part(21, 37))
+            .zip(part(37, 53))
+            .zip(part(53, line.len()))
+            .map(|(((who, age), left), how)| Row { age, left, rest: [who, how] });
+        rows.push(row.with_context(|| format!("no row of a table: {line}"))?);
+    }
+    ensure!(!rows.is_empty(), "no rows in:\n{table}");
+    Ok(rows)
 }
 
 /// A line without what changes with time.
@@ -135,4 +204,32 @@ fn layout(project: &Project, log: &mut Log, library: &Path) -> Result<()> {
     log.line(format!("{found}"))?;
     ensure!(found == stored, "{} is stale; `cocancel layout` in gdb says\n{found:#}", project.short(&path));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADING: &str =
+        "cocancel: tick 1\n      call     thread             age            left phase     cancel   held by\n";
+
+    fn table(age: &str, left: &str, how: &str) -> String {
+        format!("{HEADING}{:>10} {:>10} {age:>15} {left:>15} {how}\n1 in use\n", "0x1", 7)
+    }
+
+    #[test]
+    fn tables_differ_in_what_they_say_and_not_in_later_times() {
+        let own = table("0.001 s", "3.000 s", "pending   enabled  2: client server");
+        assert!(compare(&own, &table("0.001 s", "3.001 s", "pending   enabled  2: client server")).is_ok());
+        for other in [
+            table("0.002 s", "3.001 s", "pending   enabled  2: client server"),
+            table("0.001 s", "2.999 s", "pending   enabled  2: client server"),
+            table("0.001 s", "no deadline", "pending   enabled  2: client server"),
+            table("0.001 s", "3.001 s", "pending   disabled 2: client server"),
+            table("0.001 s", "3.001 s", "pending   enabled  2: client"),
+            HEADING.to_owned(),
+        ] {
+            assert!(compare(&own, &other).is_err(), "{other}");
+        }
+    }
 }

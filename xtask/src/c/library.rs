@@ -9,7 +9,7 @@ use crate::log::Log;
 use crate::project::Project;
 
 /// What the archive needs of the system.
-const SYSTEM: [&str; 3] = ["-pthread", "-ldl", "-lm"];
+pub const SYSTEM: [&str; 3] = ["-pthread", "-ldl", "-lm"];
 /// A source file that says this is not linked with the library.
 const LOADS: &str = "/* loads the library itself */";
 

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use library::Library;
+pub use compiler::COMPILERS;
+pub use library::{Library, SYSTEM};
 
 use crate::report::Step;
 
