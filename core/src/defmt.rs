@@ -31,6 +31,21 @@ pub fn log(event: Event) {
     }
 }
 
+/// Logs all calls that are out, whatever level is compiled in: a frame for each, between one with the port's tick and one with their number.
+///
+/// For a board that is stuck, from a watchdog's handler or on a button: `cocancel-inspect --log` (examples/inspect) makes a table of what
+/// probe-rs or defmt-print decoded. It knows the ages of calls whose beginning stands in the same log ([`Logged`], level `debug`).
+/// Wait-free, but for defmt's logger.
+pub fn log_calls<P: Port, S: Storage>(runtime: &Runtime<P, S>) {
+    defmt::println!("cocancel: {=usize} threads, tick {=u32}", runtime.threads(), runtime.port().tick());
+    let mut count = 0u32;
+    for call in runtime.calls() {
+        defmt::println!("{}", call);
+        count += 1;
+    }
+    defmt::println!("{=u32} in use", count);
+}
+
 // SAFETY: the port's own. defmt's loggers neither unwind nor call back; that they may be called in interrupt handlers is their contract
 unsafe impl<P: Port> Port for Logged<P> {
     fn thread_id(&self) -> u32 {

@@ -1,4 +1,4 @@
-//! Chooses the board: the environment's BOARD, or else the one of the target. See README.md. defmt's program has a linker script of defmt's.
+//! Chooses the board: the environment's BOARD, or else the one of the target. See README.md. defmt's programs have a linker script of defmt's.
 
 use std::env;
 use std::fs;
@@ -24,6 +24,7 @@ fn main() {
     println!("cargo::rustc-cfg=board=\"{board}\"");
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         println!("cargo::rustc-link-arg-bin=logged=-Tdefmt.x");
+        println!("cargo::rustc-link-arg-bin=stuck=-Tdefmt.x");
     }
     println!("cargo::rerun-if-env-changed=BOARD");
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,30 +1,37 @@
-//! Prints the calls of a dump that a debugger took (see the README beside it).
+//! Prints the calls of a dump that a debugger took, or of a board's log (see the README beside it).
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(about = "Prints the calls of a dump that gdb took with `cocancel dump FILE`")]
+#[command(about = "Prints the calls of a dump that gdb took with `cocancel dump FILE`, or of a board's log")]
 struct Cli {
-    /// The dump; `-` for the standard input
-    dump: PathBuf,
-    /// The port's tick at the moment that counts, in milliseconds, in place of the dump's own
+    /// The dump, or the log; `-` for the standard input
+    file: PathBuf,
+    /// It is a log with records of `cocancel::defmt::log_calls`, decoded by probe-rs or defmt-print; each is shown as it comes
     #[arg(long)]
+    log: bool,
+    /// The port's tick at the moment that counts, in milliseconds, in place of the dump's own
+    #[arg(long, conflicts_with = "log")]
     now: Option<u32>,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let text = if cli.dump.as_os_str() == "-" {
-        cocancel_inspect::dump::show(io::stdin().lock(), cli.now)?
+    let input: Box<dyn BufRead> = if cli.file.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
     } else {
-        let file = File::open(&cli.dump).with_context(|| cli.dump.display().to_string())?;
-        cocancel_inspect::dump::show(BufReader::new(file), cli.now)?
+        Box::new(BufReader::new(File::open(&cli.file).with_context(|| cli.file.display().to_string())?))
     };
-    print!("{text}");
+    if cli.log {
+        let records = cocancel_inspect::log::show(input, &mut io::stdout().lock())?;
+        ensure!(records > 0, "no record of calls in this log");
+    } else {
+        print!("{}", cocancel_inspect::dump::show(input, cli.now)?);
+    }
     Ok(())
 }

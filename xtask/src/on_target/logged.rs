@@ -1,4 +1,5 @@
-//! The program `logged` of examples/boards: what it logs with defmt, decoded, against the text beside it.
+//! The programs of examples/boards that log with defmt: what `logged` logs, decoded, against the text beside it; and the table that
+//! cocancel-inspect makes of the log of `stuck`.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,10 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use defmt_decoder::{DecodeError, Table};
+use regex::Regex;
 use similar::TextDiff;
 
 use super::emulator::Machine;
 use crate::cross::Cross;
+use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Outcome, Step};
@@ -19,7 +22,7 @@ const FOLDER: &str = "examples/boards";
 const TARGET: &str = "thumbv7m-none-eabi";
 const MACHINE: Machine = Machine("stm32vldiscovery");
 
-/// The program is over within a second.
+/// The programs are over within a second.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn step() -> Step {
@@ -28,28 +31,48 @@ pub fn step() -> Step {
 
 fn run(project: &Project, log: &mut Log) -> Result<Outcome> {
     MACHINE.need()?;
-    let build = super::cargo(project, &Cross::find(TARGET)?, "build", FOLDER)?;
-    let build = build.args(["--features", "defmt", "--bin", "logged", "--message-format", "json-render-diagnostics"]);
-    let elf = super::built(log, &build)?;
-    let frames = project.scratch().join("logged.frames");
-    let done = log.run_within(&MACHINE.run(&elf, &[]).output(&frames), LIMIT)?;
-    ensure!(done.success(), "the program ended with {:?}", done.status);
-    let printed = decode(&fs::read(&elf)?, &fs::read(&frames)?)?;
-    log.line(&printed)?;
-    let expected = Path::new(FOLDER).join("src/logged.expected");
-    let wanted = fs::read_to_string(project.root.join(&expected)).with_context(|| expected.display().to_string())?;
-    ensure!(!wanted.is_empty(), "nothing is expected");
-    if printed != wanted {
-        let diff = TextDiff::from_lines(&wanted, &printed);
-        log.line(diff.unified_diff().header("expected", "logged").to_string())?;
-        anyhow::bail!("it did not log what stands in {}", expected.display());
-    }
+    // Without timestamps: the tick depends on how long the superloop takes.
+    let logged = emulate(project, log, "logged", false)?;
+    compare(project, log, "logged", &logged)?;
+    let decoded = project.scratch().join("stuck.log");
+    fs::write(&decoded, emulate(project, log, "stuck", true)?)?;
+    log.check(&project.cargo(["build", "-p", "cocancel-inspect", "--bins"]))?;
+    let inspect = Cmd::new(project.target.join("debug/cocancel-inspect")).arg("--log").arg(&decoded);
+    let table = inspect.read()?;
+    log.line(&table)?;
+    // Tenths of seconds: which of the first milliseconds a call begins in depends on the compiler.
+    compare(project, log, "stuck", &Regex::new(r"(\.\d)\d\d s\b")?.replace_all(&table, "$1 s"))?;
     Ok(Outcome::Passed)
 }
 
-/// A line for each frame: the level, the text. Not the tick, which depends on how long the superloop takes. Frames that cannot be decoded are an
-/// error.
-fn decode(elf: &[u8], frames: &[u8]) -> Result<String> {
+/// Runs a program in the emulator: its log as text.
+fn emulate(project: &Project, log: &mut Log, name: &str, timestamps: bool) -> Result<String> {
+    let build = super::cargo(project, &Cross::find(TARGET)?, "build", FOLDER)?;
+    let build = build.args(["--features", "defmt", "--bin", name, "--message-format", "json-render-diagnostics"]);
+    let elf = super::built(log, &build)?;
+    let frames = project.scratch().join(format!("{name}.frames"));
+    let done = log.run_within(&MACHINE.run(&elf, &[]).output(&frames), LIMIT)?;
+    ensure!(done.success(), "{name} ended with {:?}", done.status);
+    let printed = decode(&fs::read(&elf)?, &fs::read(&frames)?, timestamps)?;
+    log.line(&printed)?;
+    Ok(printed)
+}
+
+/// With the text beside the program.
+fn compare(project: &Project, log: &mut Log, name: &str, shown: &str) -> Result<()> {
+    let expected = Path::new(FOLDER).join(format!("src/{name}.expected"));
+    let wanted = fs::read_to_string(project.root.join(&expected)).with_context(|| expected.display().to_string())?;
+    ensure!(!wanted.is_empty(), "nothing is expected");
+    if shown != wanted {
+        let diff = TextDiff::from_lines(wanted.as_str(), shown);
+        log.line(diff.unified_diff().header("expected", name).to_string())?;
+        anyhow::bail!("it is not what stands in {}", expected.display());
+    }
+    Ok(())
+}
+
+/// A line for each frame: the level and the text, with the timestamp before. Frames that cannot be decoded are an error.
+fn decode(elf: &[u8], frames: &[u8], timestamps: bool) -> Result<String> {
     let table = Table::parse(elf)?.context("the program has nothing of defmt")?;
     let mut decoder = table.new_stream_decoder();
     decoder.received(frames);
@@ -58,6 +81,9 @@ fn decode(elf: &[u8], frames: &[u8]) -> Result<String> {
         match decoder.decode() {
             Ok(frame) => {
                 let level = frame.level().map(|level| level.as_str()).unwrap_or_default();
+                if let Some(time) = frame.display_timestamp().filter(|_| timestamps) {
+                    write!(text, "{time} ")?;
+                }
                 writeln!(text, "{level:5} {}", frame.display_message())?;
             }
             Err(DecodeError::UnexpectedEof) => return Ok(text),
@@ -73,6 +99,6 @@ mod tests {
     #[test]
     fn a_program_that_logs_nothing_is_refused() {
         let own = fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(decode(&own, b"").is_err());
+        assert!(decode(&own, b"", true).is_err());
     }
 }

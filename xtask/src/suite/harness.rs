@@ -28,6 +28,11 @@ pub fn tokio(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &test(project, ["-p", "cocancel-tokio"]))
 }
 
+/// Reading the logs of boards.
+pub fn inspect(project: &Project, log: &mut Log) -> Result<Outcome> {
+    run(log, &test(project, ["-p", "cocancel-inspect"]))
+}
+
 /// The tests of this program.
 pub fn xtask(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &test(project, ["-p", "xtask"]))

@@ -44,6 +44,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend([
         Step::new("no panic", no_panic::step),
         Step::new("inspect", inspect::step),
+        Step::new("inspect tests", harness::inspect),
         Step::new("counts", counts::step),
         Step::new("rpc demo", demo::step),
         Step::new("rpc soak", demo::soak),
