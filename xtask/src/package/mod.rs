@@ -4,8 +4,10 @@ mod abi;
 mod dist;
 mod install;
 mod linux;
+mod python;
 mod release;
 mod strangers;
+mod zephyr;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,6 +25,7 @@ pub fn steps() -> Vec<Step> {
     vec![
         Step::new("package install", strangers::step),
         Step::new("package abi", abi::step),
+        Step::new("package zephyr", zephyr::step),
         Step::new("package publish", release::publish),
         Step::new("package oldest rustc", release::oldest),
     ]

@@ -14,7 +14,8 @@ use crate::report::{Counts, Outcome};
 use crate::tools::{self, Tool};
 
 const PKG_CONFIG: Tool = Tool { name: "pkg-config", package: "pkg-config" };
-const CMAKE: Tool = Tool { name: "cmake", package: "cmake" };
+/// The build system.
+pub const CMAKE: Tool = Tool { name: "cmake", package: "cmake" };
 const READELF: Tool = Tool { name: "readelf", package: "binutils" };
 
 /// Installs below a folder, moves what was installed, and builds against it: nothing in it may name where it was made.
