@@ -9,7 +9,9 @@
 #define COCANCEL_FREERTOS_NOTIFY_INDEX (configTASK_NOTIFICATION_ARRAY_ENTRIES - 1)
 #endif
 /* Where the kernel's port has no such function. */
-#ifndef COCANCEL_FREERTOS_IN_INTERRUPT
+#if !defined(COCANCEL_FREERTOS_IN_INTERRUPT) && defined(ESP_PLATFORM)
+#define COCANCEL_FREERTOS_IN_INTERRUPT() (xPortInIsrContext() != pdFALSE)
+#elif !defined(COCANCEL_FREERTOS_IN_INTERRUPT)
 #define COCANCEL_FREERTOS_IN_INTERRUPT() (xPortIsInsideInterrupt() != pdFALSE)
 #endif
 
@@ -24,6 +26,16 @@
 #endif
 #if defined(configNUMBER_OF_CORES) && configNUMBER_OF_CORES > 1
 #error "for one core: the deletion of a task that runs on another one is not handled"
+#endif
+
+/* ESP-IDF's kernel asks for a lock, also on one core. */
+#if defined(ESP_PLATFORM)
+static portMUX_TYPE critical = portMUX_INITIALIZER_UNLOCKED;
+#define ENTER_CRITICAL() taskENTER_CRITICAL(&critical)
+#define EXIT_CRITICAL() taskEXIT_CRITICAL(&critical)
+#else
+#define ENTER_CRITICAL() taskENTER_CRITICAL()
+#define EXIT_CRITICAL() taskEXIT_CRITICAL()
 #endif
 
 /* What a task has here. A wake context is a record and not a task handle, because a waker may be late: records are there for ever, and one
@@ -46,7 +58,7 @@ static record *record_of(TaskHandle_t task) {
 static record *need_record(TaskHandle_t task) {
     record *found;
     uint32_t n;
-    taskENTER_CRITICAL();
+    ENTER_CRITICAL();
     found = record_of(task);
     for (n = 0; found == NULL && n < COCANCEL_FREERTOS_TASKS; n++) {
         if (records[n].task != NULL) continue;
@@ -55,16 +67,16 @@ static record *need_record(TaskHandle_t task) {
         found->id = ((found->id | 0xFFu) + 1) | (n + 1);
         vTaskSetThreadLocalStoragePointer(task, COCANCEL_FREERTOS_TLS_INDEX, found);
     }
-    taskEXIT_CRITICAL();
+    EXIT_CRITICAL();
     return found;
 }
 
 static void free_record(record *of, TaskHandle_t task) {
-    taskENTER_CRITICAL();
+    ENTER_CRITICAL();
     vTaskSetThreadLocalStoragePointer(task, COCANCEL_FREERTOS_TLS_INDEX, NULL);
     of->local = NULL;
     of->task = NULL;
-    taskEXIT_CRITICAL();
+    EXIT_CRITICAL();
 }
 
 static uint32_t in_interrupt(void *user) {
@@ -138,9 +150,9 @@ static void wake(void *user, const cocancel_wait_point *point) {
         portYIELD_FROM_ISR(woken);
     } else {
         /* nor here; the kernel's own functions yield in critical sections, too */
-        taskENTER_CRITICAL();
+        ENTER_CRITICAL();
         if (whose->task != NULL) (void)xTaskNotifyGiveIndexed(whose->task, COCANCEL_FREERTOS_NOTIFY_INDEX);
-        taskEXIT_CRITICAL();
+        EXIT_CRITICAL();
     }
 }
 

@@ -17,8 +17,13 @@
 #ifndef COCANCEL_FREERTOS_H
 #define COCANCEL_FREERTOS_H
 
+#if defined(ESP_PLATFORM)
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
+#else
 #include "FreeRTOS.h"
 #include "task.h"
+#endif
 
 #include "cocancel.h"
 

@@ -2,6 +2,7 @@
 
 mod abi;
 mod dist;
+mod esp_idf;
 mod install;
 mod linux;
 mod python;
@@ -26,6 +27,7 @@ pub fn steps() -> Vec<Step> {
         Step::new("package install", strangers::step),
         Step::new("package abi", abi::step),
         Step::new("package zephyr", zephyr::step),
+        Step::new("package esp-idf", esp_idf::step),
         Step::new("package publish", release::publish),
         Step::new("package oldest rustc", release::oldest),
     ]
