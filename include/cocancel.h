@@ -540,7 +540,8 @@ uint32_t cocancel_tick(struct cocancel_runtime *runtime,
 
  Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and at each thread for each.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and for each at its thread's stack, or at every
+ thread's where that does not show whose it is.
 
  # Safety
 
@@ -606,7 +607,7 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
 
 /*
  Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here. One thread at a
- time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets E_INVALIDARG.
+ time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets RPC_E_CALL_CANCELED, or E_INVALIDARG when the server's side is done, too.
 
  Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 

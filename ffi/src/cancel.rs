@@ -137,7 +137,8 @@ pub const COCANCEL_IS_DISABLED: u32 = 16;
 ///
 /// Returns S_OK; E_INVALIDARG: a NULL or misaligned argument; E_UNEXPECTED: not initialised.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and at each thread for each.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and for each at its thread's stack, or at every
+/// thread's where that does not show whose it is.
 ///
 /// # Safety
 ///

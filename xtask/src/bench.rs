@@ -14,7 +14,10 @@ pub fn command(project: &Project, report: bool, args: &[String]) -> Result<ExitC
     let built = project.cargo(["build", "--release", "-p", "cocancel-ffi"]).run_attached()?;
     ensure!(built.success(), "the C library does not build");
     let library = project.target.join("release/libcocancel.a");
-    let bench = project.cargo(["bench", "-p", "cocancel-bench", "--"]).args(args).env("COCANCEL_LIB", library);
+    let bench = project
+        .cargo(["bench", "-p", "cocancel-bench", "--bench", "budgets", "--"])
+        .args(args)
+        .env("COCANCEL_LIB", library);
     let bench = if report {
         let counts = project.scratch().join("counts.txt");
         fs::write(&counts, counts::text(project)?)?;

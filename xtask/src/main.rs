@@ -22,6 +22,7 @@ mod on_target;
 mod package;
 mod project;
 mod report;
+mod scale;
 mod size;
 mod soak;
 mod spin;
@@ -198,6 +199,14 @@ enum Command {
         #[arg(long)]
         bless: bool,
     },
+    /// Writes docs/scale.md: few and many calls, threads and cores, counted, measured and simulated
+    ///
+    /// Takes some ten minutes. The counts are the same everywhere; the times want a quiet machine.
+    Scale {
+        /// So many threads end and begin, with each kind of ids
+        #[arg(long, default_value_t = 100_000_000)]
+        churn: u64,
+    },
     /// Runs `cargo bench` on the benchmarks
     Bench {
         /// Write docs/performance.md with its plots, with the counted figures beside the measured ones
@@ -253,6 +262,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Abi { bless, breaking } => package::abi(&project, bless, breaking),
         Command::Counts { bless } => counts::command(&project, bless),
         Command::Fuzz { minutes, target, keep } => fuzz::command(&project, minutes, target.as_deref(), keep),
+        Command::Scale { churn } => scale::command(&project, churn),
         Command::Bench { report, args } => bench::command(&project, report, &args),
     }
 }

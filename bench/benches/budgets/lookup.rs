@@ -8,7 +8,7 @@ use cocancel::{Hresult, Timeout, Waiting};
 
 use crate::peers::Registry;
 use crate::report::{Goal, Report};
-use crate::sample::{Series, Subject, measure, median, timed};
+use crate::sample::{Series, Subject, clock, measure, timed};
 use crate::synthetic::{FIRST_ID, Threads};
 
 static SMALL: Threads<8, 16> = Threads::new();
@@ -66,15 +66,6 @@ struct Figures {
     map_missed: Series,
     map_canceled: Series,
     map_taken: Series,
-}
-
-/// What reading the clock twice takes.
-fn clock() -> Duration {
-    let times = (0..1001).map(|_| {
-        let start = Instant::now();
-        start.elapsed().as_nanos() as f64
-    });
-    Duration::from_nanos(median(times.collect()) as u64)
 }
 
 fn subjects<'a, const THREADS: usize, const CELLS: usize>(

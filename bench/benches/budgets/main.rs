@@ -1,7 +1,6 @@
-//! cocancel against its peers, all measured in this run: `cargo xtask bench`, or `cargo bench -p cocancel-bench` without the
-//! rows of the C interface. Arguments after `--` choose groups of rows: bracket, test, c, lookup, scaling, release, others.
+//! cocancel against its peers, all measured in this run: `cargo xtask bench`, or `cargo bench -p cocancel-bench --bench budgets` without
+//! the rows of the C interface. Arguments after `--` choose groups of rows: bracket, test, c, lookup, scaling, release, others.
 
-mod affinity;
 mod bracket;
 mod c_interface;
 mod document;
@@ -9,7 +8,6 @@ mod lookup;
 mod peers;
 mod release;
 mod report;
-mod sample;
 mod scaling;
 mod synthetic;
 mod test_cancel;
@@ -20,6 +18,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
+use cocancel_bench::{affinity, sample};
 use tokio_util::sync::CancellationToken;
 
 use crate::report::Report;

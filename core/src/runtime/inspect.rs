@@ -4,8 +4,10 @@ use super::Runtime;
 use crate::handle::CallHandle;
 use crate::hresult::Hresult;
 use crate::port::Port;
-use crate::state::Phase;
+use crate::stack::Head;
+use crate::state::{Phase, State};
 use crate::storage::Storage;
+use crate::thread::ThreadSlot;
 use crate::time::Deadline;
 
 /// One call, as it was when the snapshot came to it.
@@ -48,7 +50,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             Some(CallInfo {
                 call: CallHandle::of_slot(index, state.generation()),
                 phase: state.phase(),
-                thread: if state.has_client() { self.thread_of(index) } else { None },
+                thread: self.thread_of(index, state),
                 pins: state.pins(),
                 requested: state.is_requested(),
                 client: state.has_client(),
@@ -71,23 +73,31 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         (first, all)
     }
 
-    /// Whose stack the slot is on. Other threads' stacks change while we walk them, so the walk is bounded.
-    fn thread_of(&self, index: u32) -> Option<u32> {
-        const DEEPEST: usize = 64;
+    /// Whose stack the slot is on.
+    fn thread_of(&self, index: u32, state: State) -> Option<u32> {
         let threads = self.storage.threads();
-        if let Some(home) = (index as usize).checked_sub(self.storage.calls().len()) {
-            return threads.get(home).map(|thread| thread.id()).filter(|id| *id != 0);
+        let home = |index: u32| threads.get((index as usize).checked_sub(self.storage.calls().len())?);
+        if !state.has_client() && !state.is(Phase::Custom) {
+            return None;
         }
-        let has_it_out = |head: crate::stack::Head| {
-            let mut next = head.slot();
-            (0..DEEPEST).any(|_| {
-                let Some(slot) = next.and_then(|next| self.slot(next)) else { return false };
-                let found = next == Some(index);
-                next = slot.outer().slot();
-                found
-            })
-        };
-        threads.iter().find(|thread| thread.id() != 0 && has_it_out(thread.top())).map(|thread| thread.id())
+        if let Some(thread) = home(index) {
+            return Some(thread.id()).filter(|id| *id != 0);
+        }
+        let outer = self.slot(index)?.outer();
+        if outer == Head::UNLINKED || outer == Head::ASYNCHRONOUS {
+            return None;
+        }
+        let has_it_out = |thread: &&ThreadSlot| thread.id() != 0 && self.down(thread.top()).any(|at| at == index);
+        // A thread's home slot is mostly the lowest on its stack and says whose that is: without it every call would scan
+        // every thread.
+        let likely = self.down(outer).find_map(home);
+        likely.filter(has_it_out).or_else(|| threads.iter().find(has_it_out)).map(ThreadSlot::id)
+    }
+
+    /// The slots of a stack, from `head` down. Other threads' stacks change while we walk them, so the walk is bounded.
+    fn down(&self, head: Head) -> impl Iterator<Item = u32> {
+        const DEEPEST: usize = 64;
+        core::iter::successors(head.slot(), |at| self.slot(*at)?.outer().slot()).take(DEEPEST)
     }
 
     /// How many threads are attached.

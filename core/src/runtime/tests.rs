@@ -231,3 +231,23 @@ fn a_thread_that_was_killed_on_its_way_out_is_found_by_its_id() {
     runtime.thread_exit();
     assert_eq!(runtime.threads(), 0);
 }
+
+#[test]
+fn a_snapshot_says_whose_each_call_is() {
+    let runtime = runtime();
+    let begin = || runtime.begin(CallOptions::new()).call;
+    runtime.enable().unwrap();
+    // its server holds the home slot, so that none lies under this thread's calls
+    assert_eq!(runtime.finish(begin()), Ok(Outcome::Canceled));
+    let (_, inner) = (begin(), begin());
+    let _ = runtime.begin_async(CallOptions::new());
+    on_thread(2, &runtime, || {
+        runtime.enable().unwrap();
+        let _ = (begin(), begin());
+    });
+    let threads = || runtime.calls().map(|call| call.thread).collect::<Vec<_>>();
+    assert_eq!(threads(), [Some(1), Some(1), None, Some(2), None, Some(2)]);
+    // an orphan is on nobody's stack, whatever its words still say
+    assert_eq!(runtime.finish(inner), Ok(Outcome::Canceled));
+    assert_eq!(threads(), [Some(1), None, None, Some(2), None, Some(2)]);
+}

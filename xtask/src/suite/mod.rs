@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::report::Step;
 use crate::{
     boards, c, channel, check, counts, demo, freertos, fuzz, harts, header, inspect, interrupts, mutate, no_panic,
-    on_target, package, size, soak, spin, windows,
+    on_target, package, scale, size, soak, spin, windows,
 };
 
 /// All steps: what is quick and what most often fails comes first.
@@ -46,6 +46,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
         Step::new("inspect", inspect::step),
         Step::new("inspect tests", harness::inspect),
         Step::new("counts", counts::step),
+        scale::step(),
         Step::new("rpc demo", demo::step),
         Step::new("rpc soak", demo::soak),
         soak::step(),

@@ -62,16 +62,32 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
 
 /// Measures the subjects against each other.
 pub fn measure<const N: usize>(mut subjects: [Subject<'_>; N]) -> [Series; N] {
-    let times = subjects.each_mut().map(calibrate);
-    let mut series = [const { Series(Vec::new()) }; N];
+    let mut series = measure_all(&mut subjects).into_iter();
+    [(); N].map(|()| series.next().unwrap_or(Series(Vec::new())))
+}
+
+/// The same where their number is not known before.
+pub fn measure_all(subjects: &mut [Subject<'_>]) -> Vec<Series> {
+    let times: Vec<u64> = subjects.iter_mut().map(calibrate).collect();
+    let mut series = vec![Series(Vec::new()); subjects.len()];
     for round in 0..ROUNDS {
         // who comes first changes, too
-        for at in (0..N).map(|at| (at + round) % N) {
+        for at in (0..times.len()).map(|at| (at + round) % times.len()) {
             let elapsed = subjects[at](times[at]);
             series[at].0.push(elapsed.as_nanos() as f64 / times[at] as f64);
         }
     }
     series
+}
+
+/// What reading the clock twice takes.
+#[must_use]
+pub fn clock() -> Duration {
+    let times = (0..1001).map(|_| {
+        let start = Instant::now();
+        start.elapsed().as_nanos() as f64
+    });
+    Duration::from_nanos(median(times.collect()) as u64)
 }
 
 /// How many times make a sample.

@@ -1,0 +1,5 @@
+//! What the benchmarks share.
+
+pub mod affinity;
+pub mod machine;
+pub mod sample;
