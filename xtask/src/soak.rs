@@ -32,7 +32,7 @@ pub fn command(project: &Project, minutes: u64, seed: Option<u64>) -> Result<Exi
             return Err(error);
         }
     };
-    let seed = seed.map_or_else(|| u64::from(std::process::id()), |seed| seed);
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     let status = soak.arg("--minutes").arg(minutes.to_string()).arg("--seed").arg(seed.to_string()).run_attached()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use cocancel::{Borrowed, CallSlot, Fixed, Hresult, IndexCell, Port, Runtime, ThreadSlot, WaitPoint};
+use cocancel::{Borrowed, CallSlot, Hresult, IndexCell, Port, Runtime, ThreadSlot, WaitPoint};
 
 thread_local! {
     static ID: Cell<u32> = const { Cell::new(0) };
@@ -136,7 +136,7 @@ impl Many {
 /// Bytes of what a runtime is made of.
 #[cfg(not(cocancel_steps))]
 pub fn bytes() -> [(&'static str, usize); 4] {
-    const RUNTIME: usize = size_of::<Runtime<Stage, Fixed<0, 0>>>();
+    const RUNTIME: usize = size_of::<Runtime<Stage, cocancel::Fixed<0, 0>>>();
     [
         ("a call", size_of::<CallSlot>()),
         ("a thread, its home call slot included", size_of::<ThreadSlot>()),

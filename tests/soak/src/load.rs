@@ -179,7 +179,7 @@ pub fn server(actor: &mut Actor, seat: usize, queue: usize) -> bool {
         };
         serve(actor, call, queue);
         left -= 1;
-        if actor.serving.len() > 0 {
+        if !actor.serving.is_empty() {
             break;
         }
     }
