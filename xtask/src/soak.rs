@@ -16,7 +16,7 @@ use crate::report::{Outcome, Step};
 pub fn step() -> Step {
     Step::new("soak", |project, log| {
         let soak = build(project, log)?;
-        let printed = log.check(&soak.args(["--epochs", "10"]))?;
+        let printed = log.check(&soak.args(["--epochs", "20"]))?;
         ensure!(printed.contains(": nothing left"), "it did not come to its end");
         Ok(Outcome::Passed)
     })

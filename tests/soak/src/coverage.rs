@@ -12,8 +12,8 @@ use crate::epoch::Entry;
 #[derive(Debug, Default)]
 pub struct Coverage {
     answers: BTreeMap<(String, u32), u64>,
-    /// Requests with a grace time that ended with the client's release at the deadline, and own timeouts that did.
-    pub counts: BTreeMap<&'static str, u64>,
+    /// What else was counted.
+    counts: BTreeMap<&'static str, u64>,
 }
 
 /// What a long run has to see: the rows of the specification that chance alone brings about.
@@ -28,7 +28,7 @@ const REQUIRED: [(&str, &[u32]); 18] = [
     ("Abandon", &[S_OK, RPC_E_CALL_CANCELED]),
     ("Disable", &[S_OK, CO_E_CANCEL_DISABLED]),
     ("SetCancelObject", &[S_OK, E_NOINTERFACE]),
-    ("UnsetCancelObject", &[S_OK, E_UNEXPECTED]),
+    ("UnsetCancelObject", &[S_OK, E_UNEXPECTED, E_ACCESSDENIED]),
     ("TestCurrent", &[RPC_S_CALLPENDING, RPC_E_CALL_CANCELED, RPC_E_CALL_COMPLETE, E_NOINTERFACE]),
     ("TestObject", &[RPC_S_CALLPENDING, RPC_E_CALL_CANCELED]),
     ("GetContext", &[S_OK, RPC_E_CALL_COMPLETE]),
@@ -39,9 +39,10 @@ const REQUIRED: [(&str, &[u32]); 18] = [
 ];
 
 /// The names of the HRESULTs.
-const NAMES: [(u32, &str); 12] = [
+const NAMES: [(u32, &str); 13] = [
     (S_OK, "S_OK"),
     (E_NOTIMPL, "E_NOTIMPL"),
+    (E_ACCESSDENIED, "E_ACCESSDENIED"),
     (E_NOINTERFACE, "E_NOINTERFACE"),
     (E_FAIL, "E_FAIL"),
     (E_UNEXPECTED, "E_UNEXPECTED"),
@@ -74,7 +75,16 @@ impl Coverage {
             let wraps = entry.time.0 <= u64::from(u32::MAX) && entry.time.1 > u64::from(u32::MAX);
             let with_calls = u64::from(!recorded.had.calls.is_empty());
             let serving = u64::from(!recorded.had.serving.is_empty());
+            let is_waiting = match recorded.op {
+                Op::CancelHandle { timeout: Some(1..), wait, .. }
+                | Op::CancelThread { timeout: Some(1..), wait, .. } => wait,
+                Op::CancelObject { timeout: Some(1..), .. } => true,
+                _ => false,
+            };
+            let graces = |code| u64::from(is_waiting && recorded.hresult == code);
             for (what, count) in [
+                ("grace times that ran out", graces(S_OK)),
+                ("grace times in which the call completed", graces(RPC_E_CALL_COMPLETE)),
                 ("exits with calls out", with_calls),
                 ("exits while serving", serving),
                 ("records of nobody", orphans),
@@ -83,6 +93,11 @@ impl Coverage {
                 *self.counts.entry(what).or_default() += count;
             }
         }
+    }
+
+    /// How many calls were begun on threads, with a slot or without.
+    pub fn begun(&self) -> u64 {
+        self.answers.iter().filter(|((kind, _), _)| kind == "Begin").map(|(_, count)| count).sum()
     }
 
     /// Adds to a count.

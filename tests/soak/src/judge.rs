@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cocancel_model::hresult::{
-    CO_E_CANCEL_DISABLED, E_FAIL, E_INVALIDARG, E_NOINTERFACE, E_NOTIMPL, E_UNEXPECTED, RPC_E_CALL_CANCELED,
-    RPC_E_CALL_COMPLETE, RPC_E_SERVER_DIED, RPC_S_CALLPENDING, S_OK,
+    CO_E_CANCEL_DISABLED, E_ACCESSDENIED, E_FAIL, E_INVALIDARG, E_NOINTERFACE, E_NOTIMPL, E_UNEXPECTED,
+    RPC_E_CALL_CANCELED, RPC_E_CALL_COMPLETE, RPC_E_SERVER_DIED, RPC_S_CALLPENDING, S_OK,
 };
 use cocancel_model::{CallId, Op, Owner, ThreadId};
 
@@ -72,7 +72,7 @@ fn allowed(op: Op) -> &'static [u32] {
         Op::Complete { .. } | Op::Abandon { .. } => &[S_OK, RPC_E_CALL_CANCELED, E_UNEXPECTED, E_INVALIDARG],
         Op::Disable => &[S_OK, CO_E_CANCEL_DISABLED],
         Op::SetCancelObject(_) => &[S_OK, E_NOINTERFACE],
-        Op::UnsetCancelObject => &[S_OK, E_UNEXPECTED],
+        Op::UnsetCancelObject => &[S_OK, E_UNEXPECTED, E_ACCESSDENIED],
         Op::TestCurrent => &[RPC_S_CALLPENDING, RPC_E_CALL_CANCELED, RPC_E_CALL_COMPLETE, E_NOINTERFACE],
         Op::TestObject { .. } => &[RPC_S_CALLPENDING, RPC_E_CALL_CANCELED],
         Op::GetContext { .. } => &[S_OK, RPC_E_CALL_COMPLETE],

@@ -117,6 +117,10 @@ fn call(actor: &mut Actor, queue: usize) {
         let cancel = Op::CancelThread { thread: 0, timeout: timeout(actor, true), wait: true };
         actor.perform(cancel, None);
     }
+    if actor.is_one_of(40) {
+        // refused while it is pending
+        actor.perform(Op::UnsetCancelObject, Some(call));
+    }
     if has_slot && !polls {
         actor.perform(Op::Wait { call }, Some(call));
     } else {

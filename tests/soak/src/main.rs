@@ -33,6 +33,9 @@ use cocancel_c_api as _;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting::new();
 
+/// So many more allocations than after the second epoch may live: tables that grow with the number of threads that were there at once.
+const GROWTH: i64 = 64;
+
 #[derive(Parser)]
 struct Args {
     /// The program that serves
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
     let size = Size { calls: args.calls, kills: args.kills };
     let mut seeds = fastrand::Rng::with_seed(args.seed);
     let (mut coverage, mut processes, mut checked) = (Coverage::default(), Processes::default(), Checked::default());
-    let (mut judged, mut second, mut worst) = (0, None, 0);
+    let (mut judged, mut second, mut grown, mut worst) = (0, None, None, 0);
     let mut epoch = 0;
     while !is_over(epoch) {
         // so near the wrap that timeouts reach across it
@@ -110,16 +113,35 @@ fn main() -> ExitCode {
         }
         if let Some(second) = second {
             worst = worst.max(now.allocations - second.allocations);
+            if worst > GROWTH {
+                fail(&format!("epoch {epoch}: {now:?}, after the second {second:?}: allocations are left"), &[], &[]);
+            }
             if (now.descriptors, now.threads) != (second.descriptors, second.threads) {
                 fail(&format!("epoch {epoch}: {now:?}, after the second {second:?}"), &[], &[]);
             }
+        }
+        // the histories of the first epochs make the heap as large as it will be
+        if epoch == 64 {
+            grown = Some(now.resident);
+        }
+        if let Some(grown) = grown.filter(|grown| now.resident > 4 * grown) {
+            fail(&format!("epoch {epoch}: {now:?}, but {grown} KiB after the 64th"), &[], &[]);
         }
         if epoch.is_power_of_two() || epoch % 100 == 0 {
             println!("{epoch} epochs, {} s, {now:?}", started.elapsed().as_secs());
         }
     }
-    println!("{coverage}{processes:?}");
-    println!("{judged} calls judged, {checked:?}, at most {worst} more allocations than after the second epoch");
+    let Processes { killed, replies, canceled, cancels, died } = processes;
+    println!(
+        "{coverage}server processes killed: {killed}; their clients' calls: {replies} replies, {canceled} canceled by {cancels} cancels, {died} failed"
+    );
+    println!("{judged} calls with a slot judged; {worst} more allocations than after the second epoch at most");
+    let Checked { calls, windows, undecided } = checked;
+    println!(
+        "{calls} of {} calls on threads ({} %) in {windows} pieces of history held against the model, {undecided} undecided",
+        coverage.begun(),
+        calls as u64 * 100 / coverage.begun().max(1)
+    );
     let missing = coverage.missing();
     if !missing.is_empty() {
         println!("never seen: {}", missing.join(", "));

@@ -106,8 +106,7 @@ fn windows<'e>(entries: &'e [Entry], thread: ThreadId, calls: &BTreeSet<CallId>)
     let mut references = BTreeSet::new();
     // sides of calls and frames that are not done, references, and when the last operation so far is over
     let (mut clients, mut servers, mut frames, mut held) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), 0);
-    // which of its registrations the thread takes back does not show: until it ends there may be a custom object
-    let (mut over, mut has_custom) = (0, false);
+    let (mut over, mut customs) = (0, 0);
     for entry in entries.iter().filter(|entry| concerns(entry, thread, calls, &mut references)) {
         let recorded = &entry.recorded;
         if over < recorded.invoked
@@ -115,7 +114,7 @@ fn windows<'e>(entries: &'e [Entry], thread: ThreadId, calls: &BTreeSet<CallId>)
             && servers.is_empty()
             && frames.is_empty()
             && held == 0
-            && !has_custom
+            && customs == 0
         {
             windows.push((before, std::mem::take(&mut window)));
             before = enabled;
@@ -124,8 +123,10 @@ fn windows<'e>(entries: &'e [Entry], thread: ThreadId, calls: &BTreeSet<CallId>)
         window.push(entry);
         match recorded.op {
             Op::Enable => enabled += 1,
+            Op::SetCancelObject(_) if recorded.hresult == S_OK => customs += 1,
+            // else it was the object of a call that is over
+            Op::UnsetCancelObject if recorded.hresult == S_OK && entry.of.is_none() => customs -= 1,
             Op::Disable if recorded.hresult == S_OK => enabled -= 1,
-            Op::SetCancelObject(_) if recorded.hresult == S_OK => has_custom = true,
             Op::Begin { call, .. } => {
                 clients.insert(call);
                 servers.insert(call);
@@ -152,7 +153,7 @@ fn windows<'e>(entries: &'e [Entry], thread: ThreadId, calls: &BTreeSet<CallId>)
                 }
                 if recorded.thread == thread {
                     clients.clear();
-                    (enabled, has_custom) = (0, false);
+                    (enabled, customs) = (0, 0);
                 }
             }
             Op::GetCancelObject { .. } | Op::ObjectOf { .. } | Op::Query { .. } if recorded.hresult == S_OK => {
