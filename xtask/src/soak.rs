@@ -10,7 +10,8 @@ use crate::demo;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
-use crate::report::{Outcome, Step};
+use crate::report::Step;
+use crate::suite::harness;
 
 /// The step of the gate: so many epochs, however long they take.
 pub fn step() -> Step {
@@ -18,7 +19,8 @@ pub fn step() -> Step {
         let soak = build(project, log)?;
         let printed = log.check(&soak.args(["--epochs", "20"]))?;
         ensure!(printed.contains(": nothing left"), "it did not come to its end");
-        Ok(Outcome::Passed)
+        // and what it would not have accepted
+        harness::run(log, &project.cargo(["test", "--release", "-p", "cocancel-soak"]))
     })
 }
 

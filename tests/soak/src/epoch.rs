@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use cocancel::Fixed;
 use cocancel::port::posix;
@@ -33,11 +34,20 @@ pub struct Entry {
     pub time: (u64, u64),
 }
 
+/// An operation that has not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside {
+    pub thread: ThreadId,
+    pub op: Op,
+    pub invoked: usize,
+    pub since: Instant,
+}
+
 /// A thread's entries, and the operation that it is in.
 #[derive(Debug, Default)]
 pub struct Log {
     pub entries: Vec<Entry>,
-    pub inside: Option<(ThreadId, Op, usize)>,
+    pub inside: Option<Inside>,
 }
 
 /// Calls that wait for a server.
@@ -132,14 +142,15 @@ impl Epoch {
         self.done.lock().contains(&call)
     }
 
-    /// A number that grows with every operation.
-    pub fn recorded_so_far(&self) -> usize {
-        // Relaxed: only a number
-        self.counter.load(Ordering::Relaxed)
+    /// Whether a thread has been in one operation for longer than this.
+    pub fn is_stuck(&self, longest: Duration) -> bool {
+        let is_inside =
+            |log: &Arc<Mutex<Log>>| log.lock().inside.is_some_and(|inside| inside.since.elapsed() > longest);
+        self.logs.lock().iter().any(is_inside)
     }
 
     /// Everything that was recorded so far, in the order of its beginnings, and what still runs.
-    pub fn recorded(&self) -> (Vec<Entry>, Vec<(ThreadId, Op, usize)>) {
+    pub fn recorded(&self) -> (Vec<Entry>, Vec<Inside>) {
         let (mut entries, mut inside) = (Vec::new(), Vec::new());
         for log in self.logs.lock().iter() {
             let log = log.lock();
@@ -196,7 +207,7 @@ impl<'e> Actor<'e> {
         let port = self.epoch.port();
         // SeqCst, both: one order of all invocations and responses
         let invoked = self.epoch.counter.fetch_add(1, Ordering::SeqCst);
-        self.log.lock().inside = Some((self.id, op, invoked));
+        self.log.lock().inside = Some(Inside { thread: self.id, op, invoked, since: Instant::now() });
         let before = port.time();
         let (answer, had) = perform();
         let after = port.time();

@@ -4,6 +4,8 @@
 
 mod coverage;
 mod epoch;
+#[cfg(test)]
+mod falsified;
 mod judge;
 mod load;
 mod port;
@@ -20,10 +22,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use cocancel_host_tests::history::table;
-use cocancel_model::{Op, ThreadId};
 
 use coverage::Coverage;
-use epoch::Entry;
+use epoch::{Entry, Inside};
 use resources::{Counting, Resources};
 use run::{Processes, Size, run};
 use windows::Checked;
@@ -152,11 +153,11 @@ fn main() -> ExitCode {
 }
 
 /// Says what is wrong, leaves the history, and ends the program.
-fn fail(what: &str, entries: &[Entry], inside: &[(ThreadId, Op, usize)]) -> ! {
+fn fail(what: &str, entries: &[Entry], inside: &[Inside]) -> ! {
     let args = ARGS.get().expect("read first");
     let mut text = format!("seed {}: {what}\n", args.seed);
     println!("{text}");
-    for (thread, op, invoked) in inside {
+    for Inside { thread, op, invoked, .. } in inside {
         let _ = writeln!(text, "{invoked:>4} to ....  thread {thread}  {op:?}");
     }
     let history: Vec<_> = entries.iter().map(|entry| entry.recorded.clone()).collect();
