@@ -105,13 +105,15 @@ pub struct Epoch {
     done: Mutex<BTreeSet<CallId>>,
     pub lives: AtomicU32,
     pub ticks: AtomicU32,
-    pub logs: Mutex<Vec<Arc<Mutex<Log>>>>,
+    logs: Arc<Logs>,
 }
 
 impl Epoch {
     /// Nothing has begun, and the clock stands at `first`.
     pub fn new(first: u32, seats: usize) -> Self {
         let customs = CUSTOMS.map(|(has_cancel, cancel, test)| CustomObject { has_cancel, cancel, test });
+        let logs = Arc::<Logs>::default();
+        *CURRENT.lock() = Some(Arc::clone(&logs));
         let zeros = |count| (0..count).map(|_| AtomicU32::new(0)).collect();
         Self {
             driver: Driver::new(SoakPort::starting_at(first), Fixed::new(), &customs),
@@ -125,7 +127,7 @@ impl Epoch {
             done: Mutex::default(),
             lives: AtomicU32::new(0),
             ticks: AtomicU32::new(0),
-            logs: Mutex::default(),
+            logs,
         }
     }
 
@@ -149,17 +151,39 @@ impl Epoch {
         self.logs.lock().iter().any(is_inside)
     }
 
-    /// Everything that was recorded so far, in the order of its beginnings, and what still runs.
+    /// Everything that was recorded so far.
     pub fn recorded(&self) -> (Vec<Entry>, Vec<Inside>) {
-        let (mut entries, mut inside) = (Vec::new(), Vec::new());
-        for log in self.logs.lock().iter() {
-            let log = log.lock();
-            entries.extend(log.entries.iter().cloned());
-            inside.extend(log.inside);
-        }
-        entries.sort_by_key(|entry| entry.recorded.invoked);
-        (entries, inside)
+        recorded(&self.logs)
     }
+}
+
+/// The logs of all threads of an epoch.
+type Logs = Mutex<Vec<Arc<Mutex<Log>>>>;
+
+/// Those of the last one, for whoever panics.
+static CURRENT: Mutex<Option<Arc<Logs>>> = Mutex::new(None);
+
+/// What was recorded in the last epoch so far.
+pub fn recorded_last() -> (Vec<Entry>, Vec<Inside>) {
+    let last = CURRENT.lock().clone();
+    last.map(|logs| recorded(&logs)).unwrap_or_default()
+}
+
+/// The last epoch was as it should be.
+pub fn forget_last() {
+    *CURRENT.lock() = None;
+}
+
+/// What they have, in the order of its beginnings, and what still runs.
+fn recorded(logs: &Logs) -> (Vec<Entry>, Vec<Inside>) {
+    let (mut entries, mut inside) = (Vec::new(), Vec::new());
+    for log in logs.lock().iter() {
+        let log = log.lock();
+        entries.extend(log.entries.iter().cloned());
+        inside.extend(log.inside);
+    }
+    entries.sort_by_key(|entry| entry.recorded.invoked);
+    (entries, inside)
 }
 
 /// One thread of an epoch.

@@ -14,11 +14,11 @@ mod run;
 mod windows;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use std::{fs, panic};
 
 use clap::Parser;
 use cocancel_host_tests::history::table;
@@ -70,6 +70,10 @@ static ARGS: OnceLock<Args> = OnceLock::new();
 fn main() -> ExitCode {
     let args = ARGS.get_or_init(Args::parse);
     println!("seed {}", args.seed);
+    panic::set_hook(Box::new(|panicked| {
+        let (entries, inside) = epoch::recorded_last();
+        fail(&panicked.to_string(), &entries, &inside);
+    }));
     let started = Instant::now();
     let is_over = |epoch: u32| match args.minutes {
         Some(minutes) => started.elapsed() > Duration::from_secs(60 * minutes),
@@ -106,6 +110,7 @@ fn main() -> ExitCode {
         coverage.count("servers told", done.told);
         coverage.count("wraps of the tick", 1);
         drop(done.entries);
+        epoch::forget_last();
         epoch += 1;
         let now = Resources::now(&ALLOCATOR);
         // the first epoch starts what stays: standard output's buffer, the parking lot's table
