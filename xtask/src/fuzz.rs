@@ -12,7 +12,7 @@ use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome, Step};
 use crate::suite::sanitizers::Toolchain;
-use crate::tools::Missing;
+use crate::tools;
 
 /// The targets, and how many runs of each the gate makes.
 const TARGETS: [(&str, u32); 3] = [("sequence", 20_000), ("script", 20_000), ("threads", 2_000)];
@@ -62,7 +62,7 @@ impl Fuzz {
     fn build(project: &Project, log: &mut Log) -> Result<Self> {
         let toolchain = Toolchain::find("asan")?;
         let (source, target) = (project.root.join("tests/fuzz"), project.target.join("fuzz"));
-        let program = cargo_fuzz(project, log)?;
+        let program = tools::cargo_tool(project, log, "cargo-fuzz")?;
         log.check(&project.cargo(["fmt", "--check"]).dir(&source))?;
         let build = toolchain.program(project, &program).args(["build", "--fuzz-dir", "."]).dir(&source);
         log.check(&build.env("CARGO_TARGET_DIR", &target))?;
@@ -92,20 +92,4 @@ impl Fuzz {
         let artifacts = format!("-artifact_prefix={}/failed-", found.display());
         Ok(Cmd::new(self.binary(target)).arg(found).arg(kept).arg(artifacts).args(LENGTH))
     }
-}
-
-/// cargo-fuzz: the one on the search path, or one of our own under the target folder.
-fn cargo_fuzz(project: &Project, log: &mut Log) -> Result<PathBuf> {
-    if let Ok(here) = which::which("cargo-fuzz") {
-        return Ok(here);
-    }
-    let root = project.target.join("tools");
-    let program = root.join("bin/cargo-fuzz");
-    if !program.exists() {
-        let install = project.cargo(["install", "--locked", "cargo-fuzz", "--root"]).arg(&root);
-        if !log.run(&install)?.success() {
-            return Err(Missing { advice: "needs: cargo install cargo-fuzz".into() }.into());
-        }
-    }
-    Ok(program)
 }

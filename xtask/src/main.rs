@@ -6,9 +6,11 @@ mod c;
 mod channel;
 mod check;
 mod counts;
+mod coverage;
 mod cross;
 mod demo;
 mod exec;
+mod explained;
 mod freertos;
 mod fuzz;
 mod harts;
@@ -16,6 +18,7 @@ mod header;
 mod inspect;
 mod interrupts;
 mod log;
+mod mutants;
 mod mutate;
 mod no_panic;
 mod on_target;
@@ -81,6 +84,28 @@ enum Command {
         /// Only mutations whose name contains this
         name: Option<String>,
     },
+    /// Has cargo-mutants change the library, one operator or function body at a time, and expects the tests to notice
+    ///
+    /// What survives is compared with tests/mutants-survivors.toml, which says why. Installs cargo-mutants under target/tools where it
+    /// is not on the search path. About 1300 mutants: an hour and more; a file takes minutes.
+    Mutants {
+        /// Only the mutants of this file
+        #[arg(long, value_name = "FILE")]
+        file: Vec<String>,
+        /// Only the mutants in what this diff adds or changes
+        #[arg(long, value_name = "DIFF")]
+        in_diff: Option<PathBuf>,
+        /// Only the k-th of n parts
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+        /// Go on with a run that was interrupted; nothing may have changed since
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Prints which lines, regions and branches of the library its tests execute, and the outcomes that none reaches
+    ///
+    /// Fails where one is not explained in tests/coverage-unreached.toml. Needs a nightly compiler with llvm-tools.
+    Coverage,
     /// Builds the C programs of examples/rpc and runs the demonstration; its exit status is passed on
     Demo {
         /// File to which the demonstration writes its trace
@@ -242,6 +267,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check => check::command(&project),
         Command::Header { check } => header::command(&project, check),
+        Command::Mutants { file, in_diff, shard, resume } => {
+            mutants::command(&project, &mutants::Choice { files: file, in_diff, shard, resume })
+        }
+        Command::Coverage => coverage::command(&project),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),
         Command::Demo { com: true, list, scene, .. } => channel::command(&project, list, scene.as_deref()),
         Command::Demo { trace, list, scene, .. } => demo::command(&project, trace.as_deref(), list, scene.as_deref()),

@@ -1,12 +1,14 @@
 //! Programs that a step needs and cargo does not bring: found, or installed, or missing.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::Result;
 
 use crate::exec::Cmd;
+use crate::log::Log;
+use crate::project::Project;
 
 /// A program, or a file, with the Debian package that brings it.
 pub struct Tool {
@@ -71,6 +73,22 @@ pub fn need(tools: &[&Tool]) -> Result<()> {
     }
     let advice = format!("needs: apt-get install {}", packages.join(" "));
     Err(Missing { advice }.into())
+}
+
+/// A command of cargo's that is a program by itself: the one on the search path, or one of our own under the target folder.
+pub fn cargo_tool(project: &Project, log: &mut Log, name: &str) -> Result<PathBuf> {
+    if let Ok(here) = which::which(name) {
+        return Ok(here);
+    }
+    let root = project.target.join("tools");
+    let program = root.join("bin").join(name);
+    if !program.exists() {
+        let install = project.cargo(["install", "--locked", name, "--root"]).arg(&root);
+        if !log.run(&install)?.success() {
+            return Err(Missing { advice: format!("needs: cargo install {name}") }.into());
+        }
+    }
+    Ok(program)
 }
 
 /// Tries to install. Whether it worked is seen by looking for the tools, so errors are only shown.

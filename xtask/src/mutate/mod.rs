@@ -16,7 +16,7 @@ use crate::project::Project;
 use crate::report::{Counts, Outcome};
 use crate::suite::harness;
 use mutation::{Mutation, Target};
-use tree::Copy;
+pub use tree::Copy;
 
 /// How long each kind and name of test takes on the unbroken code.
 type Times<'a> = HashMap<(Target, &'a str), Duration>;

@@ -93,6 +93,16 @@ impl Toolchain {
         if self.nightly { self.program(project, Path::new("cargo")) } else { self.unlocked(project.cargo([])) }
     }
 
+    /// The folder of the toolchain's own llvm-cov and llvm-profdata, which read what its compiler writes.
+    pub fn llvm_tools(&self) -> Result<PathBuf> {
+        let bin = self.runtime.ancestors().nth(2).context("a runtime outside a toolchain")?.join("bin");
+        if bin.join("llvm-cov").exists() {
+            return Ok(bin);
+        }
+        let advice = "needs: rustup component add llvm-tools --toolchain nightly".into();
+        Err(Missing { advice }.into())
+    }
+
     /// A program, in the workspace, whose cargo is this toolchain's.
     pub fn program(&self, project: &Project, program: &Path) -> Cmd {
         if self.nightly {

@@ -1,0 +1,163 @@
+//! `cargo xtask mutants`: cargo-mutants changes the library mechanically, one operator or function body at a time, and tests must notice.
+//!
+//! Not to be confused with `cargo xtask mutate`, which plants the errors of tests/mutations.toml, chosen by hand, each for one test.
+//!
+//! The tests run in rounds, the cheapest first: what one round notices is not tried in the next.
+
+mod verdicts;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::exec::Cmd;
+use crate::explained;
+use crate::log::Log;
+use crate::mutate::Copy;
+use crate::project::Project;
+use crate::tools;
+use verdicts::{Kind, Verdicts};
+
+/// The mutants that survive, with the reasons.
+pub const LIST: &str = "tests/mutants-survivors.toml";
+const TOOL: &str = "cargo-mutants";
+
+/// Tests that every mutant goes through which the rounds before have not noticed.
+struct Round {
+    name: &'static str,
+    /// The packages whose mutants it can notice.
+    mutated: &'static [&'static str],
+    test: &'static [&'static str],
+    optimisation: &'static str,
+    /// Seconds after which the tests count as hanging, many times what they take on the unchanged code.
+    timeout: &'static str,
+}
+
+const ROUNDS: [Round; 3] = [
+    Round {
+        name: "unit tests",
+        mutated: &["cocancel"],
+        test: &["--test-package=cocancel", "--cargo-test-arg=--lib", "--features=com,posix,bare-metal"],
+        optimisation: "0",
+        timeout: "10",
+    },
+    Round {
+        name: "against the model, and real threads",
+        mutated: &["cocancel"],
+        test: &[
+            "--test-package=cocancel-host-tests",
+            "--cargo-test-arg=--test=against_the_model",
+            "--cargo-test-arg=--test=sleepers",
+            "--cargo-test-arg=--test=threads",
+        ],
+        optimisation: "1",
+        timeout: "60",
+    },
+    Round {
+        name: "C programs",
+        mutated: &["cocancel", "cocancel-ffi"],
+        test: &["--test-package=cocancel-c-tests"],
+        optimisation: "0",
+        timeout: "60",
+    },
+];
+
+/// Which mutants are tried: all, if nothing is said.
+pub struct Choice {
+    /// Those of these files.
+    pub files: Vec<String>,
+    /// Those in what this diff adds or changes.
+    pub in_diff: Option<PathBuf>,
+    /// The k-th of n parts.
+    pub shard: Option<String>,
+    /// Go on with a run that was interrupted; nothing may have changed since.
+    pub resume: bool,
+}
+
+impl Choice {
+    fn is_whole(&self) -> bool {
+        self.files.is_empty() && self.in_diff.is_none() && self.shard.is_none()
+    }
+
+    fn args(&self) -> Result<Vec<String>> {
+        let mut args: Vec<_> = self.files.iter().map(|file| format!("--file={file}")).collect();
+        if let Some(diff) = &self.in_diff {
+            args.push(format!(
+                "--in-diff={}",
+                diff.canonicalize().with_context(|| diff.display().to_string())?.display()
+            ));
+        }
+        args.extend(self.shard.iter().map(|shard| format!("--shard={shard}")));
+        Ok(args)
+    }
+}
+
+/// `cargo xtask mutants`
+pub fn command(project: &Project, choice: &Choice) -> Result<ExitCode> {
+    let mut log = Log::create(&project.scratch().join("logs"), "mutants", Duration::from_secs(3600))?;
+    let program = tools::cargo_tool(project, &mut log, TOOL)?;
+    let known = explained::read(&project.root, LIST)?;
+    let folder = project.target.join("mutants");
+    // Changed in place, in a copy: so cargo need not build everything anew for each.
+    let tree = Copy::make(&project.root, &folder)?.root;
+    let mut verdicts = Verdicts::new(folder.join("verdicts"), choice.resume)?;
+    for (number, round) in (1..).zip(&ROUNDS) {
+        println!("round {number}: {}", round.name);
+        let run = Run { program: &program, tree: &tree, folder: &folder, choice: choice.args()? };
+        run.round(number, round, &mut verdicts)?;
+    }
+    let seen = verdicts.seen(&tree)?;
+    let (explained, unexamined) = explained::count(&known, &seen);
+    let of = |kind| verdicts.of(kind).count();
+    println!(
+        "{} mutants: {} noticed, {} noticed because they hang, {} do not compile, {} survive ({explained} explained in {LIST}, {unexamined} listed \
+         but not examined)",
+        seen.len(),
+        of(Kind::Caught),
+        of(Kind::Timeout),
+        of(Kind::Unviable),
+        seen.iter().filter(|s| s.missed).count(),
+    );
+    let complaints = explained::complaints(&known, &seen, choice.is_whole());
+    complaints.iter().for_each(|complaint| println!("{complaint}"));
+    Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Run<'a> {
+    program: &'a Path,
+    tree: &'a Path,
+    folder: &'a Path,
+    choice: Vec<String>,
+}
+
+impl Run<'_> {
+    fn round(&self, number: usize, round: &Round, verdicts: &mut Verdicts) -> Result<()> {
+        let output = self.folder.join("out");
+        let lists = output.join("mutants.out");
+        // One that was interrupted is not lost.
+        verdicts.add(&lists, number)?;
+        if output.exists() {
+            fs::remove_dir_all(&output)?;
+        }
+        fs::create_dir_all(&lists)?;
+        fs::write(lists.join("previously_caught.txt"), verdicts.decided(number))?;
+        let packages = round.mutated.iter().flat_map(|package| ["--package", package]);
+        let status = Cmd::new(self.program)
+            .args(["mutants", "--in-place", "--iterate", "--no-times", "--timeout", round.timeout, "--output"])
+            .arg(&output)
+            .args(packages)
+            .args(round.test)
+            .args(&self.choice)
+            .dir(self.tree)
+            .env("CARGO_TARGET_DIR", self.folder.join(format!("target-{number}")))
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", round.optimisation)
+            .run_attached()?;
+        // 2 and 3: there are survivors, or some hang
+        ensure!(matches!(status.code(), Some(0 | 2 | 3)), "{TOOL} failed ({status}): see {}", lists.display());
+        verdicts.add(&lists, number)
+    }
+}
