@@ -365,3 +365,6 @@ const _: () = assert!(size_of::<CallSlot>() == 64);
 const _: () = assert!(size_of::<CallSlot>() <= 32);
 #[cfg(all(not(loom), target_os = "none", target_pointer_width = "32", feature = "com"))]
 const _: () = assert!(size_of::<CallSlot>() <= 44);
+
+#[cfg(all(test, feature = "com"))]
+mod tests;

@@ -114,3 +114,38 @@ impl Life {
         self.0.store(FREE, Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_takes_one_and_says_who_was_first() {
+        static NUMBERS: [u32; 2] = [1, 2];
+        let [one, two] = &NUMBERS;
+        let place = Global::new();
+        assert_eq!(place.get(), None);
+        assert_eq!(place.replace(None, Some(one)), Ok(()));
+        assert_eq!(place.replace(None, Some(two)), Err(Some(one)));
+        assert_eq!(place.replace(Some(two), None), Err(Some(one)));
+        assert_eq!(place.get(), Some(one));
+        assert_eq!(place.replace(Some(one), None), Ok(()));
+        assert_eq!(place.replace(Some(one), None), Err(None));
+        place.set(Some(two));
+        assert_eq!(place.get(), Some(two));
+        place.set(None);
+        assert_eq!(place.get(), None);
+    }
+
+    #[test]
+    fn storage_is_taken_once_and_out_of_use_once() {
+        let life = Life::new();
+        assert!(!life.is_ready() && !life.retire());
+        assert!(life.begin() && !life.begin() && !life.is_ready() && !life.retire());
+        life.ready();
+        assert!(life.is_ready() && !life.begin());
+        assert!(life.retire() && !life.retire() && !life.is_ready() && !life.begin());
+        life.end();
+        assert!(life.begin());
+    }
+}

@@ -114,6 +114,15 @@ mod tests {
         assert_eq!(CallHandle::UNTRACKED.named(), Named::Untracked);
         let forged = CallHandle::from_bits(1 << (usize::BITS - 1) | CallHandle::of_slot(3, 4).to_bits());
         assert!(!matches!(forged.map(CallHandle::named), Some(Named::Slot { index: 3, .. })));
+        let beyond = (u32::MAX as usize + 1 + Head::of_slot(5).bits() as usize) << (TAG_BITS + 1) | TAG_MARKER;
+        let head = Head::from_bits(u32::MAX);
+        assert_eq!(
+            CallHandle::from_bits(beyond).map(CallHandle::named),
+            Some(Named::Marker { head, below: Marker::Disabled })
+        );
+        let largest = |index: usize| CallHandle::pack(index << GENERATION_BITS | 7, TAG_SLOT).named();
+        assert_eq!(largest(MAX_INDEX), Named::Slot { index: MAX_INDEX, generation: 7 });
+        assert_eq!(largest(MAX_INDEX + 1), Named::Slot { index: 0, generation: 7 }, "no larger one fits");
         assert_eq!(CallHandle::from_bits(0), None);
         assert_eq!(CallHandle::from_bits(4), None);
     }

@@ -119,6 +119,20 @@ impl core::error::Error for Hresult {}
 mod tests {
     use super::*;
 
+    #[test]
+    fn names_and_kinds() {
+        let unknown = Hresult(0x8123_4567_u32 as i32);
+        assert_eq!(
+            std::format!("{} {:?} {unknown}", Hresult::S_OK, Hresult::RPC_S_CALLPENDING),
+            "S_OK RPC_S_CALLPENDING 0x81234567"
+        );
+        assert_eq!((Hresult::E_FAIL.c_name(), unknown.c_name()), (c"E_FAIL", c"unknown"));
+        assert_eq!(c_name("no end"), c"unknown");
+        assert!(Hresult::RPC_S_CALLPENDING.is_err() && !Hresult::S_OK.is_err() && !Hresult(1).is_err());
+        assert_eq!((Hresult::S_OK.ok(), Hresult(1).ok(), Hresult::E_FAIL.ok()), (Ok(()), Ok(()), Err(Hresult::E_FAIL)));
+        assert_eq!([Ok(()), Err(Hresult::E_FAIL)].map(Hresult::from), [Hresult::S_OK, Hresult::E_FAIL]);
+    }
+
     /// mingw-w64's winerror.h is the independent oracle for the values.
     #[test]
     fn values_are_those_of_winerror_h() {

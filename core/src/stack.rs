@@ -145,6 +145,31 @@ mod tests {
         assert_eq!((left.slot(), left.depth(), left.marker()), (Some(4), 2, Some(Marker::Disabled)));
         assert_eq!(bare.unlink(Head::EMPTY), Head::EMPTY);
         assert_eq!(Head::UNLINKED.slot(), None);
-        assert_ne!(Head::of_slot(MAX_INDEX), Head::UNLINKED);
+        // more markers than can be counted
+        let full = |head: Head| (0..DEPTH_MASK).fold(head, |head, _| head.push(Marker::Barrier).unwrap());
+        assert_eq!(full(bare).unlink(outer).depth(), DEPTH_MASK);
+    }
+
+    #[test]
+    fn a_marker_below_others_goes() {
+        let one = Head::of_slot(3).push(Marker::Barrier).unwrap();
+        let two = one.push(Marker::Barrier).unwrap();
+        assert_eq!(two.thin(), one);
+        assert_eq!(one.thin(), one, "the topmost is not below any");
+        assert_eq!(Head::of_slot(3).thin(), Head::of_slot(3));
+        assert_eq!(one.pop(Marker::Barrier), Some(Head::of_slot(3)), "without markers none is the topmost");
+    }
+
+    #[test]
+    fn the_largest_slot_is_told_from_the_marks() {
+        let bits = Head::of_slot(MAX_INDEX).bits() | BARRIER | DEPTH_MASK;
+        assert_eq!(Head::from_bits(bits).slot(), Some(MAX_INDEX));
+        assert_eq!(
+            Head::of_slot(MAX_INDEX + 1).bits() | BARRIER | DEPTH_MASK,
+            Head::UNLINKED.bits(),
+            "no larger one fits"
+        );
+        assert_ne!(Head::ASYNCHRONOUS, Head::UNLINKED);
+        assert_eq!((Head::ASYNCHRONOUS.slot(), Head::UNLINKED.slot()), (None, None));
     }
 }

@@ -153,3 +153,35 @@ impl Storage for Unindexed<'_> {
         &[]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_capacity_is_valid_up_to_what_every_word_can_name() {
+        let (slots, threads) = (stack::MAX_INDEX as usize, index::MAX_THREADS);
+        assert!(is_valid_capacity(slots - 1, 1, 0) && !is_valid_capacity(slots, 1, 0));
+        assert!(is_valid_capacity(1, threads, 0) && !is_valid_capacity(1, threads + 1, 0));
+        assert!(is_valid_capacity(1, 5, 10) && is_valid_capacity(1, 5, 11) && !is_valid_capacity(1, 5, 9));
+        assert!(!is_valid_capacity(usize::MAX, 2, 0) && !is_valid_capacity(2, usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn tables_in_memory_of_others_are_of_a_valid_size() {
+        let tables = |calls, threads: usize| -> (Vec<CallSlot>, Vec<ThreadSlot>) {
+            ((0..calls).map(|_| CallSlot::new()).collect(), (0..threads).map(|_| ThreadSlot::new()).collect())
+        };
+        let mut cells: Vec<_> = (0..5).map(|_| IndexCell::new()).collect();
+        let (mut calls, mut threads) = tables(3, 2);
+        let borrowed = Borrowed::new(&mut calls, &mut threads, &mut cells).unwrap();
+        assert_eq!((borrowed.calls().len(), borrowed.threads().len(), borrowed.index().len()), (3, 2, 5));
+        let (mut calls, mut threads) = tables(1, 3);
+        assert!(Borrowed::new(&mut calls, &mut threads, &mut cells).is_none());
+        let unindexed = Unindexed::new(&mut calls, &mut threads).unwrap();
+        assert_eq!((unindexed.calls().len(), unindexed.threads().len(), unindexed.index().len()), (1, 3, 0));
+        let (mut calls, mut threads) = tables(0, index::MAX_THREADS + 1);
+        assert!(Unindexed::new(&mut calls, &mut threads).is_none());
+    }
+}

@@ -180,7 +180,7 @@ fn files(root: &Path, json: &str) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for exported in export.data.into_iter().flat_map(|data| data.files) {
         let name = exported.filename.strip_prefix(root).unwrap_or(&exported.filename).display().to_string();
-        if name.ends_with("/tests.rs") || name.ends_with("sync/counted.rs") {
+        if name.ends_with("/tests.rs") || name.contains("/tests/") || name.ends_with("sync/counted.rs") {
             continue;
         }
         let text = fs::read_to_string(&exported.filename).with_context(|| name.clone())?;

@@ -37,6 +37,32 @@ fn full_then_drained_then_full_again() {
 }
 
 #[test]
+fn the_fields_of_a_cell() {
+    let cell = Cell(0).with_occupant(4).with(3, 5);
+    assert_eq!((cell.occupant(), cell.count(), cell.bound()), (Some(4), 3, 5));
+    assert_eq!(cell.vacated().with_occupant(6).with(3, 5), Cell(0).with_occupant(6).with(3, 5));
+    let raised =
+        |cell: Cell, distance, more| (cell.raised(distance, more).count(), cell.raised(distance, more).bound());
+    assert_eq!(raised(cell, 9, 1), (4, 9));
+    assert_eq!(raised(cell, 2, 0), (3, 5), "a bound is only raised");
+    // the maxima stick
+    assert_eq!(raised(cell, 126, 1), (4, 126));
+    assert_eq!([127, 128, 1 << 40].map(|distance| raised(cell, distance, 1)), [(4, 127); 3]);
+    assert_eq!(raised(cell.with(127, 1), 1, 1), (127, 1));
+    let lowered = |count| (cell.with(count, 5).lowered().count(), cell.with(count, 5).lowered().bound());
+    assert_eq!([0, 1, 2, 126, 127].map(lowered), [(0, 5), (0, 0), (1, 5), (125, 5), (127, 5)]);
+    assert_eq!(cell.lowered().occupant(), Some(4));
+}
+
+#[test]
+fn the_largest_number_of_threads_fits_a_cell() {
+    let last = MAX_THREADS as u32 - 1;
+    assert_eq!(Cell(0).with_occupant(last).occupant(), Some(last));
+    assert_eq!(Cell(0).with_occupant(last + 1).occupant(), Some(last + 1), "one more is to spare");
+    assert_eq!((last + 3) << OCCUPANT_SHIFT, 0, "no larger one fits");
+}
+
+#[test]
 fn churn_does_not_make_misses_slow() {
     let (cells, threads) = table(2048);
     let index = Index { cells: &cells, threads: &threads };

@@ -60,6 +60,17 @@ fn the_clock_extends_across_wraps() {
 }
 
 #[test]
+fn the_time_whose_bits_mean_never_is_taken_for_the_next() {
+    let now = Instant(0);
+    let last = Instant(MASK << UNIT_BITS);
+    let deadline = Deadline::at(now, last);
+    assert_ne!(deadline, Deadline::NEVER);
+    let seen = Instant(last.0 - NEAR_RANGE);
+    let unit = 1 << UNIT_BITS;
+    assert_eq!(deadline.instant(seen), Some(Instant(last.0 + unit)), "a unit late");
+}
+
+#[test]
 fn special_timeouts() {
     assert_eq!(Timeout::seconds(u32::MAX), Timeout::INFINITE);
     assert_eq!(Timeout::millis(u32::MAX), Timeout::INFINITE);

@@ -15,6 +15,8 @@ type Handler = fn(&Board);
 struct Script {
     handlers: Cell<Vec<Handler>>,
     board: Cell<Option<&'static Board>>,
+    core: Cell<usize>,
+    interrupt: Cell<bool>,
     sleeps: Cell<u32>,
     wakes: Cell<u32>,
 }
@@ -39,7 +41,10 @@ unsafe impl Machine for Script {
         self.wakes.set(self.wakes.get() + 1);
     }
     fn in_interrupt(&self) -> bool {
-        false
+        self.interrupt.get()
+    }
+    fn core(&self) -> usize {
+        self.core.get()
     }
 }
 
@@ -109,4 +114,33 @@ fn a_wake_before_the_sleep_is_kept_and_taken_once() {
 fn nothing_sleeps_in_a_handler() {
     let board = board(vec![]);
     board.port.in_handler(|| board.port.sleep(None));
+}
+
+#[test]
+fn a_handler_that_the_processor_knows_is_no_thread() {
+    let board = board(vec![]);
+    board.port.machine.interrupt.set(true);
+    assert!(board.port.in_interrupt());
+    assert_eq!(board.port.thread_id(), 0);
+    board.port.sleep(None);
+}
+
+#[test]
+fn each_core_has_a_word_and_a_name_of_its_own() {
+    let port = BareMetal::<Script, 2>::new(Script::default());
+    assert_eq!((port.thread_id(), port.local()), (1, Some(0)));
+    port.set_local(7);
+    port.machine.core.set(1);
+    assert_eq!((port.thread_id(), port.local()), (2, Some(0)));
+    port.set_local(8);
+    assert_eq!((port.local(), BareMetal::<Script, 2>::superloop(1)), (Some(8), 2));
+    assert_eq!(port.waiter(), Some(core::ptr::null_mut()));
+    // a core that the port was not told of
+    port.machine.core.set(2);
+    port.set_local(9);
+    assert_eq!((port.thread_id(), port.local()), (0, None));
+    assert!(!port.in_handler(|| port.in_interrupt()));
+    port.sleep(None);
+    port.machine.core.set(0);
+    assert_eq!(port.local(), Some(7));
 }

@@ -1,0 +1,220 @@
+//! States that operations seldom meet, set up word by word.
+
+use super::*;
+use crate::stack::{Head, Marker};
+use crate::state::{MAX_PINS, Refused, State};
+
+/// Takes pins of the call's slot until no more are to be had.
+fn pin(runtime: &Rt, call: CallHandle, step: fn(State) -> crate::state::Stepped) -> u32 {
+    let ((_, slot), generation) = runtime.named(call).unwrap();
+    let mut pins = 0;
+    loop {
+        match slot.transition(Some(generation), step) {
+            Ok(_) => pins += 1,
+            Err(refused) => {
+                assert_eq!(refused, Refused::Saturated);
+                return pins;
+            }
+        }
+    }
+}
+
+#[test]
+fn where_there_is_no_thread_nothing_is_attached() {
+    let runtime = runtime();
+    THREAD.set(0);
+    assert_eq!(runtime.enable(), Err(Hresult::E_OUTOFMEMORY));
+    assert_eq!(runtime.begin(CallOptions::new()).cancellable, Err(Hresult::E_OUTOFMEMORY));
+    assert_eq!(runtime.threads(), 0);
+}
+
+#[test]
+fn an_id_that_attaches_again_was_a_dead_threads() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    // the id's new thread has a word of its own
+    LOCAL.set(0);
+    runtime.enable().unwrap();
+    assert_eq!(runtime.threads(), 1);
+    assert_eq!(runtime.test_call(call), Hresult::RPC_E_CALL_CANCELED, "the dead thread's call was given up");
+    runtime.disable().unwrap();
+    assert_eq!(runtime.disable(), Err(Hresult::CO_E_CANCEL_DISABLED), "the counter was the dead thread's");
+}
+
+#[test]
+fn a_call_is_finished_below_a_newer_marker() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    runtime.disable().unwrap();
+    let marker = runtime.begin(CallOptions::new()).call;
+    assert_eq!(runtime.finish(call), Ok(Outcome::Canceled));
+    let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+    assert_eq!(cancel(), Hresult::CO_E_CANCEL_DISABLED, "the marker has moved down");
+    assert_eq!(runtime.finish(marker), Ok(Outcome::Completed));
+    assert_eq!(cancel(), Hresult::E_NOINTERFACE);
+}
+
+#[test]
+fn markers_are_finished_in_any_order() {
+    let runtime = runtime();
+    let markers: Vec<_> = (0..3).map(|_| runtime.begin(CallOptions::new()).call).collect();
+    let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+    for n in [0, 2, 1] {
+        assert_eq!(cancel(), Hresult::CO_E_CANCEL_DISABLED);
+        assert_eq!(runtime.finish(markers[n]), Ok(Outcome::Completed));
+    }
+    assert_eq!(cancel(), Hresult::E_NOINTERFACE);
+    assert_eq!(runtime.finish(markers[0]), Err(Hresult::E_INVALIDARG));
+}
+
+#[test]
+fn a_marker_below_a_call_is_finished_first() {
+    let runtime = runtime();
+    let markers: Vec<_> = (0..2).map(|_| runtime.begin(CallOptions::new()).call).collect();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    assert_eq!(runtime.finish(markers[0]), Ok(Outcome::Completed));
+    assert_eq!(runtime.test_call(call), Hresult::RPC_S_CALLPENDING);
+    let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+    assert_eq!(cancel(), Hresult::S_OK, "the call is still the innermost");
+    assert_eq!(runtime.finish(call), Ok(Outcome::Canceled));
+    assert_eq!(cancel(), Hresult::CO_E_CANCEL_DISABLED);
+    assert_eq!(runtime.finish(markers[1]), Ok(Outcome::Completed));
+    assert_eq!(cancel(), Hresult::E_NOINTERFACE);
+}
+
+#[test]
+fn a_forged_handle_of_no_marker_is_refused() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let forged = CallHandle::of_marker(Head::of_slot(1), Marker::Disabled);
+    assert_eq!(runtime.finish(forged), Err(Hresult::E_INVALIDARG));
+}
+
+#[test]
+fn with_all_pins_taken_cancellers_are_refused_and_the_client_is_not() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new().timeout(Timeout::millis(10))).call;
+    assert_eq!(pin(&runtime, call, State::pin), MAX_PINS - 2, "the client and the server's side have one each");
+    let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+    assert_eq!(cancel(), Hresult::E_OUTOFMEMORY);
+    assert_eq!(runtime.cancel_call(call, Timeout::ZERO, Waiting::Never), Hresult::E_OUTOFMEMORY);
+    // those in reserve, too
+    assert!(pin(&runtime, call, State::pin_reserved) > 0);
+    *runtime.port.now.lock().unwrap() = 11;
+    assert_eq!(runtime.tick(100), Some(0), "it comes back for it");
+    assert_eq!(runtime.poll(call), Ok(Poll::Ended(Outcome::Canceled)));
+}
+
+#[test]
+fn with_all_pins_taken_a_server_that_fails_still_answers() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    pin(&runtime, call, State::pin);
+    assert_eq!(runtime.abandon(call, Hresult::RPC_E_SERVER_DIED), Ok(Reply::Delivered));
+    assert_eq!(runtime.poll(call), Ok(Poll::Ended(Outcome::Failed(Hresult::E_FAIL))));
+}
+
+#[test]
+fn whoever_finds_a_request_that_does_not_show_yet_shows_it() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(polling()).call;
+    assert_eq!(runtime.poll(call), Ok(Poll::Pending(None)));
+    let ((_, slot), _) = runtime.named(call).unwrap();
+    let now = runtime.now();
+    let seen = slot.request();
+    // an elected canceller that goes no further
+    assert!(slot.ask(seen, seen.ask(crate::time::Deadline::after(now, Timeout::millis(50)), now)));
+    assert_eq!(runtime.test_call(call), Hresult::RPC_S_CALLPENDING);
+    assert_eq!(runtime.cancel_call(call, Timeout::millis(60), Waiting::Never), Hresult::RPC_E_CALL_CANCELED);
+    assert_eq!(runtime.test_call(call), Hresult::RPC_E_CALL_CANCELED);
+    assert_eq!(runtime.port.wakes(), [Side::Client], "to the deadline of the one that was elected");
+    assert_eq!(runtime.poll(call), Ok(Poll::Pending(Some(51))));
+}
+
+#[test]
+fn a_claimed_slot_shows_in_the_snapshot_without_the_words_of_the_call_before() {
+    let runtime = runtime();
+    let before = runtime.begin_async(CallOptions::new().timeout(Timeout::millis(10))).call;
+    assert_eq!(runtime.complete(before), Ok(Reply::Delivered));
+    assert_eq!(runtime.finish(before), Ok(Outcome::Completed));
+    let claimed: Vec<_> = core::iter::from_fn(|| runtime.claim()).collect();
+    assert_eq!(claimed.len(), 4);
+    let (first, all) = runtime.snapshot::<3>();
+    assert_eq!((first.len(), all), (3, 4));
+    for call in runtime.calls() {
+        let unknown = (call.phase, call.thread, call.remaining, call.pins, call.client, call.server);
+        assert_eq!(unknown, (Phase::Claimed, None, None, 0, false, false));
+    }
+    assert_eq!(runtime.deinit(), Err(Hresult::E_ACCESSDENIED));
+}
+
+#[test]
+fn the_snapshot_says_who_has_a_call_out() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let calls: Vec<_> = (0..3).map(|_| runtime.begin(CallOptions::new()).call).collect();
+    let asynchronous = runtime.begin_async(CallOptions::new()).call;
+    on_thread(2, &runtime, || {
+        runtime.enable().unwrap();
+        let shown = |call| runtime.calls().find(|info| info.call == call).unwrap();
+        for call in &calls {
+            assert_eq!(shown(*call).thread, Some(1));
+            assert!(shown(*call).client && shown(*call).server && !shown(*call).serving && !shown(*call).requested);
+        }
+        assert_eq!(shown(asynchronous).thread, None);
+        let own = runtime.begin(CallOptions::new()).call;
+        assert_eq!(shown(own).thread, Some(2));
+    });
+    assert_eq!(runtime.threads(), 2);
+    assert_eq!(runtime.deinit(), Err(Hresult::E_ACCESSDENIED));
+}
+
+#[test]
+fn another_attached_thread_keeps_the_storage() {
+    let runtime = runtime();
+    on_thread(2, &runtime, || runtime.enable()).unwrap();
+    assert_eq!(runtime.deinit(), Err(Hresult::E_ACCESSDENIED));
+    on_thread(2, &runtime, || runtime.thread_exit());
+    runtime.enable().unwrap();
+    assert_eq!(runtime.deinit(), Ok(()));
+    assert_eq!(runtime.threads(), 0);
+}
+
+#[test]
+fn a_tick_goes_on_with_a_round_that_was_begun_in_parts() {
+    let runtime = runtime();
+    let call = runtime.begin_async(CallOptions::new().timeout(Timeout::millis(10))).call;
+    *runtime.port.now.lock().unwrap() = 20;
+    assert_eq!(runtime.tick(1), Some(0));
+    assert_eq!(runtime.tick(100), None);
+    assert_eq!(runtime.test_call(call), Hresult::RPC_E_CALL_CANCELED);
+}
+
+#[test]
+fn a_polling_canceller_without_a_context() {
+    let runtime = runtime();
+    let call = runtime.begin_async(CallOptions::new()).call;
+    let object = runtime.object_of(call).unwrap();
+    // SAFETY: NULL stands for none
+    assert_eq!(unsafe { object.cancel_polling(Timeout::ZERO, null_mut()) }, Hresult::S_OK);
+    drop(object);
+    assert_eq!(runtime.finish(call), Ok(Outcome::Canceled));
+}
+
+#[test]
+fn a_call_taken_off_the_stack_ends_with_its_thread() {
+    let runtime: &'static Rt = std::boxed::Box::leak(std::boxed::Box::new(runtime()));
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    assert_eq!(runtime.complete(call), Ok(Reply::Delivered));
+    #[cfg(feature = "com")]
+    assert_eq!(Hresult::from(runtime.co_unset_cancel_object()), Hresult::S_OK);
+    runtime.thread_exit();
+    assert_eq!((runtime.calls().count(), runtime.threads()), (0, 0));
+}
