@@ -6,7 +6,6 @@
 
 mod verdicts;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,7 +29,10 @@ struct Round {
     name: &'static str,
     /// The packages whose mutants it can notice.
     mutated: &'static [&'static str],
-    test: &'static [&'static str],
+    /// The package with the tests, its features, and which of its tests.
+    package: &'static str,
+    features: &'static str,
+    tests: &'static [&'static str],
     optimisation: &'static str,
     /// Seconds after which the tests count as hanging, many times what they take on the unchanged code.
     timeout: &'static str,
@@ -40,26 +42,27 @@ const ROUNDS: [Round; 3] = [
     Round {
         name: "unit tests",
         mutated: &["cocancel"],
-        test: &["--test-package=cocancel", "--cargo-test-arg=--lib", "--features=com,posix,bare-metal"],
+        package: "cocancel",
+        features: "com,posix,bare-metal",
+        tests: &["--lib"],
         optimisation: "0",
         timeout: "10",
     },
     Round {
         name: "against the model, and real threads",
         mutated: &["cocancel"],
-        test: &[
-            "--test-package=cocancel-host-tests",
-            "--cargo-test-arg=--test=against_the_model",
-            "--cargo-test-arg=--test=sleepers",
-            "--cargo-test-arg=--test=threads",
-        ],
+        package: "cocancel-host-tests",
+        features: "",
+        tests: &["--test=against_the_model", "--test=sleepers", "--test=elsewhere", "--test=threads"],
         optimisation: "1",
         timeout: "60",
     },
     Round {
         name: "C programs",
         mutated: &["cocancel", "cocancel-ffi"],
-        test: &["--test-package=cocancel-c-tests"],
+        package: "cocancel-c-tests",
+        features: "",
+        tests: &[],
         optimisation: "0",
         timeout: "60",
     },
@@ -103,10 +106,11 @@ pub fn command(project: &Project, choice: &Choice) -> Result<ExitCode> {
     let folder = project.target.join("mutants");
     // Changed in place, in a copy: so cargo need not build everything anew for each.
     let tree = Copy::make(&project.root, &folder)?.root;
-    let mut verdicts = Verdicts::new(folder.join("verdicts"), choice.resume)?;
+    let mut verdicts = Verdicts::new(&folder, choice.resume)?;
+    let run = Run { program: &program, project, tree: &tree, folder: &folder, choice: choice.args()? };
     for (number, round) in (1..).zip(&ROUNDS) {
         println!("round {number}: {}", round.name);
-        let run = Run { program: &program, tree: &tree, folder: &folder, choice: choice.args()? };
+        run.green(number, round, &mut log)?;
         run.round(number, round, &mut verdicts)?;
     }
     let seen = verdicts.seen(&tree)?;
@@ -128,36 +132,43 @@ pub fn command(project: &Project, choice: &Choice) -> Result<ExitCode> {
 
 struct Run<'a> {
     program: &'a Path,
+    project: &'a Project,
     tree: &'a Path,
     folder: &'a Path,
     choice: Vec<String>,
 }
 
 impl Run<'_> {
+    /// The tests must pass on the code as it is, or their failing would mean nothing. cargo-mutants would run the tests of the packages
+    /// that it changes.
+    fn green(&self, number: usize, round: &Round, log: &mut Log) -> Result<()> {
+        let test = self.project.cargo(["test", "--package", round.package]).dir(self.tree);
+        let test = if round.features.is_empty() { test } else { test.args(["--features", round.features]) };
+        log.check(&self.env(test.args(round.tests), number, round))?;
+        Ok(())
+    }
+
     fn round(&self, number: usize, round: &Round, verdicts: &mut Verdicts) -> Result<()> {
-        let output = self.folder.join("out");
-        let lists = output.join("mutants.out");
-        // One that was interrupted is not lost.
-        verdicts.add(&lists, number)?;
-        if output.exists() {
-            fs::remove_dir_all(&output)?;
-        }
-        fs::create_dir_all(&lists)?;
-        fs::write(lists.join("previously_caught.txt"), verdicts.decided(number))?;
+        let output = verdicts.begin(number)?;
         let packages = round.mutated.iter().flat_map(|package| ["--package", package]);
-        let status = Cmd::new(self.program)
-            .args(["mutants", "--in-place", "--iterate", "--no-times", "--timeout", round.timeout, "--output"])
-            .arg(&output)
+        let cmd = Cmd::new(self.program)
+            .args(["mutants", "--in-place", "--iterate", "--baseline=skip", "--no-times", "--timeout", round.timeout])
             .args(packages)
-            .args(round.test)
+            .args(["--test-package", round.package, "--features", round.features])
+            .args(round.tests.iter().map(|test| format!("--cargo-test-arg={test}")))
             .args(&self.choice)
-            .dir(self.tree)
-            .env("CARGO_TARGET_DIR", self.folder.join(format!("target-{number}")))
+            .arg("--output")
+            .arg(&output)
+            .dir(self.tree);
+        let status = self.env(cmd, number, round).run_attached()?;
+        // 2 and 3: there are survivors, or some hang
+        ensure!(matches!(status.code(), Some(0 | 2 | 3)), "{TOOL} failed ({status}): see {}", output.display());
+        verdicts.end()
+    }
+
+    fn env(&self, cmd: Cmd, number: usize, round: &Round) -> Cmd {
+        cmd.env("CARGO_TARGET_DIR", self.folder.join(format!("target-{number}")))
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", round.optimisation)
-            .run_attached()?;
-        // 2 and 3: there are survivors, or some hang
-        ensure!(matches!(status.code(), Some(0 | 2 | 3)), "{TOOL} failed ({status}): see {}", lists.display());
-        verdicts.add(&lists, number)
     }
 }

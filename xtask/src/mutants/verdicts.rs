@@ -42,41 +42,63 @@ impl Kind {
 
 /// The mutants by the names that cargo-mutants gives them: `file:line:column: change`.
 pub struct Verdicts {
-    file: PathBuf,
+    folder: PathBuf,
     all: BTreeMap<String, Kind>,
 }
 
 impl Verdicts {
     /// None, or those of the run that was interrupted.
-    pub fn new(file: PathBuf, resume: bool) -> Result<Self> {
-        let mut all = BTreeMap::new();
+    pub fn new(folder: &Path, resume: bool) -> Result<Self> {
+        let mut verdicts = Self { folder: folder.to_owned(), all: BTreeMap::new() };
         if resume {
+            let file = verdicts.file();
             let text =
                 fs::read_to_string(&file).with_context(|| format!("nothing to go on with: {}", file.display()))?;
-            all.extend(text.lines().filter_map(|line| {
+            verdicts.all.extend(text.lines().filter_map(|line| {
                 let (kind, name) = line.split_once(' ')?;
                 Some((name.to_owned(), Kind::parse(kind)?))
             }));
-        } else if let Some(folder) = file.parent() {
-            // the lists of the run before
-            let _ = fs::remove_dir_all(folder.join("out"));
+            verdicts.end()?;
         }
-        Ok(Self { file, all })
+        Ok(verdicts)
     }
 
-    /// Adds what cargo-mutants has listed in a round.
-    pub fn add(&mut self, lists: &Path, round: usize) -> Result<()> {
-        for kind in [Kind::Caught, Kind::Timeout, Kind::Unviable, Kind::Missed(round)] {
-            let list = lists.join(if kind == Kind::Missed(round) { "missed.txt".into() } else { kind.name() + ".txt" });
-            let text = fs::read_to_string(list).unwrap_or_default();
+    fn file(&self) -> PathBuf {
+        self.folder.join("verdicts")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.folder.join("out")
+    }
+
+    /// An empty folder for a round, whose number stands in it, with the list of what cargo-mutants need not try.
+    pub fn begin(&self, round: usize) -> Result<PathBuf> {
+        let output = self.output();
+        if output.exists() {
+            fs::remove_dir_all(&output)?;
+        }
+        let lists = output.join("mutants.out");
+        fs::create_dir_all(&lists)?;
+        fs::write(lists.join("previously_caught.txt"), self.decided(round))?;
+        fs::write(output.join("round"), round.to_string())?;
+        Ok(output)
+    }
+
+    /// Adds what cargo-mutants has listed in the round that was begun, to its end or not.
+    pub fn end(&mut self) -> Result<()> {
+        let Ok(round) = fs::read_to_string(self.output().join("round")) else { return Ok(()) };
+        let missed = Kind::Missed(round.parse()?);
+        for kind in [Kind::Caught, Kind::Timeout, Kind::Unviable, missed] {
+            let list = if kind == missed { "missed.txt".into() } else { kind.name() + ".txt" };
+            let text = fs::read_to_string(self.output().join("mutants.out").join(list)).unwrap_or_default();
             self.all.extend(text.lines().map(|name| (name.to_owned(), kind)));
         }
         let lines: Vec<_> = self.all.iter().map(|(name, kind)| format!("{} {name}\n", kind.name())).collect();
-        fs::write(&self.file, lines.concat()).with_context(|| self.file.display().to_string())
+        fs::write(self.file(), lines.concat()).with_context(|| self.file().display().to_string())
     }
 
     /// Those that this round need not try, one a line.
-    pub fn decided(&self, round: usize) -> String {
+    fn decided(&self, round: usize) -> String {
         let is_open = |kind: &Kind| matches!(kind, Kind::Missed(missed) if *missed < round);
         self.all.iter().filter(|(_, kind)| !is_open(kind)).map(|(name, _)| format!("{name}\n")).collect()
     }
@@ -112,24 +134,23 @@ mod tests {
     #[test]
     fn a_later_round_decides_and_an_interrupted_run_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let (lists, file) = (folder.path().join("lists"), folder.path().join("verdicts"));
-        fs::create_dir_all(&lists).unwrap();
-        fs::write(folder.path().join("a.rs"), "fn f() {\n    1 + 1\n}\n").unwrap();
-        let write = |list: &str, names: &str| fs::write(lists.join(list), names).unwrap();
-        let mut verdicts = Verdicts::new(file.clone(), false).unwrap();
+        let folder = folder.path();
+        fs::write(folder.join("a.rs"), "fn f() {\n    1 + 1\n}\n").unwrap();
+        let write = |list: &str, names: &str| fs::write(folder.join("out/mutants.out").join(list), names).unwrap();
+        let mut verdicts = Verdicts::new(folder, false).unwrap();
+        verdicts.begin(1).unwrap();
         write("caught.txt", "a.rs:1:1: replace f with ()\n");
         write("missed.txt", "a.rs:2:7: replace + with - in f\na.rs:2:7: replace + with * in f\n");
-        verdicts.add(&lists, 1).unwrap();
+        verdicts.end().unwrap();
         assert_eq!(verdicts.decided(1).lines().count(), 3);
         assert_eq!(verdicts.decided(2).lines().count(), 1);
 
-        write("caught.txt", "");
+        verdicts.begin(2).unwrap();
         write("timeout.txt", "a.rs:2:7: replace + with - in f\n");
-        write("missed.txt", "a.rs:2:7: replace + with * in f\n");
-        Verdicts::new(file.clone(), true).unwrap().add(&lists, 2).unwrap();
-        let verdicts = Verdicts::new(file, true).unwrap();
-        assert_eq!(verdicts.decided(2).lines().count(), 3);
-        let missed: Vec<_> = verdicts.seen(folder.path()).unwrap().into_iter().filter(|seen| seen.missed).collect();
+        // interrupted
+        let verdicts = Verdicts::new(folder, true).unwrap();
+        assert_eq!(verdicts.decided(2).lines().count(), 2);
+        let missed: Vec<_> = verdicts.seen(folder).unwrap().into_iter().filter(|seen| seen.missed).collect();
         assert_eq!(missed.len(), 1);
         assert_eq!((missed[0].place.code.as_str(), missed[0].place.what.as_str()), ("1 + 1", "replace + with * in f"));
     }
