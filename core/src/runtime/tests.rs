@@ -251,4 +251,5 @@ fn a_snapshot_says_whose_each_call_is() {
     assert_eq!(runtime.finish(inner), Ok(Outcome::Canceled));
     assert_eq!(threads(), [Some(1), None, None, Some(2), None, Some(2)]);
 }
+
 mod corners;
