@@ -13,8 +13,6 @@ const DEBIAN: [Tool; 2] = [
     Tool { name: "/usr/bin/rustc", package: "rustc-web" },
     Tool { name: "/usr/lib/rustlib/src/rust/library/core/src/lib.rs", package: "rust-web-src" },
 ];
-const ARM_LD: Tool = Tool { name: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
-const RISCV_LD: Tool = Tool { name: "riscv64-unknown-elf-ld", package: "binutils-riscv64-unknown-elf" };
 
 /// A way to build for a target.
 pub struct Cross {
@@ -94,8 +92,8 @@ impl Cross {
             return Ok(cmd);
         }
         let (linker, flags) = match self.target.as_str() {
-            t if t.starts_with("thumb") => (&ARM_LD, "-Clinker-flavor=ld"),
-            t if t.starts_with("riscv32") => (&RISCV_LD, "-Clinker-flavor=ld -Clink-arg=-melf32lriscv"),
+            t if t.starts_with("thumb") => (&tools::ARM_LD, "-Clinker-flavor=ld"),
+            t if t.starts_with("riscv32") => (&tools::RISCV_LD, "-Clinker-flavor=ld -Clink-arg=-melf32lriscv"),
             t => bail!("no linker is known for {t}"),
         };
         tools::need(&[linker])?;

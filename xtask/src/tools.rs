@@ -26,6 +26,24 @@ pub const GXX: Tool = Tool { name: "g++", package: "g++" };
 pub const CLANG: Tool = Tool { name: "clang", package: "clang" };
 /// LLVM's C++ compiler.
 pub const CLANGXX: Tool = Tool { name: "clang++", package: "clang" };
+/// The GNU C compiler for Cortex-M.
+pub const ARM_GCC: Tool = Tool { name: "arm-none-eabi-gcc", package: "gcc-arm-none-eabi" };
+/// The GNU linker for Cortex-M.
+pub const ARM_LD: Tool = Tool { name: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
+/// The GNU disassembler for Cortex-M.
+pub const ARM_OBJDUMP: Tool = Tool { name: "arm-none-eabi-objdump", package: "binutils-arm-none-eabi" };
+/// CMake.
+pub const CMAKE: Tool = Tool { name: "cmake", package: "cmake" };
+/// The C library for Cortex-M.
+pub const NEWLIB: Tool = Tool { name: "/usr/lib/arm-none-eabi/newlib/libc_nano.a", package: "libnewlib-arm-none-eabi" };
+/// The emulator of Cortex-M boards.
+pub const QEMU_ARM: Tool = Tool { name: "qemu-system-arm", package: "qemu-system-arm" };
+/// The emulator of 32-bit RISC-V boards.
+pub const QEMU_RISCV: Tool = Tool { name: "qemu-system-riscv32", package: "qemu-system-misc" };
+/// GNU readelf.
+pub const READELF: Tool = Tool { name: "readelf", package: "binutils" };
+/// The GNU linker for RISC-V.
+pub const RISCV_LD: Tool = Tool { name: "riscv64-unknown-elf-ld", package: "binutils-riscv64-unknown-elf" };
 /// The Windows headers.
 pub const MINGW_HEADERS: Tool = Tool { name: "/usr/share/mingw-w64/include/objbase.h", package: "mingw-w64-common" };
 /// The model checker.

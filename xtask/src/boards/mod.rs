@@ -14,11 +14,8 @@ use crate::cross::Cross;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome, Step};
-use crate::tools::{self, Tool};
+use crate::tools;
 use targets::{TARGETS, Target};
-
-const QEMU_ARM: Tool = Tool { name: "qemu-system-arm", package: "qemu-system-arm" };
-const QEMU_RISCV: Tool = Tool { name: "qemu-system-riscv32", package: "qemu-system-misc" };
 
 /// A program is over within a second; one that hangs is not waited for longer than this.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -81,7 +78,7 @@ fn programs(project: &Project) -> Result<Vec<(String, PathBuf)>> {
 
 /// Builds and runs every program on one board, in each way to do without compare-exchange that the board needs.
 fn run(project: &Project, log: &mut Log, target: Target, bless: bool) -> Result<Counts> {
-    tools::need(&[if target.name.starts_with("thumb") { &QEMU_ARM } else { &QEMU_RISCV }])?;
+    tools::need(&[if target.name.starts_with("thumb") { &tools::QEMU_ARM } else { &tools::QEMU_RISCV }])?;
     let cross = Cross::find(target.name)?;
     let ways: &[&str] =
         if target.compare_exchange { &["critical-section"] } else { &["critical-section", "single-core"] };

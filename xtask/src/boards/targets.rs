@@ -7,9 +7,7 @@ use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
-use crate::tools::{self, Tool};
-
-const READELF: Tool = Tool { name: "readelf", package: "binutils" };
+use crate::tools;
 
 /// A target.
 #[derive(Clone, Copy)]
@@ -57,8 +55,11 @@ impl Target {
         let archive = folder(project).join(self.name).join("release/libcocancel.a");
         ensure!(archive.exists(), "{} was not built", archive.display());
         if self.name.starts_with("thumb") {
-            tools::need(&[&READELF])?;
-            check_attributes(&Cmd::new(READELF.name).arg("-A").arg(&archive).read()?, self.name.ends_with("hf"))?;
+            tools::need(&[&tools::READELF])?;
+            check_attributes(
+                &Cmd::new(tools::READELF.name).arg("-A").arg(&archive).read()?,
+                self.name.ends_with("hf"),
+            )?;
             counts.passed += 1;
         }
         if !self.compare_exchange {

@@ -21,11 +21,7 @@ use crate::project::Project;
 use crate::report::{Counts, Outcome, Step};
 use crate::tools::{self, CLANG, GCC, Tool};
 
-const ARM_GCC: Tool = Tool { name: "arm-none-eabi-gcc", package: "gcc-arm-none-eabi" };
-const NEWLIB: Tool = Tool { name: "/usr/lib/arm-none-eabi/newlib/libc_nano.a", package: "libnewlib-arm-none-eabi" };
-const CMAKE: Tool = Tool { name: "cmake", package: "cmake" };
 const MAKE: Tool = Tool { name: "make", package: "make" };
-const QEMU: Tool = Tool { name: "qemu-system-arm", package: "qemu-system-arm" };
 
 const TARGET: &str = "thumbv7m-none-eabi";
 const BOARDS: [&str; 2] = ["stm32vldiscovery", "mps2-an385"];
@@ -72,7 +68,7 @@ struct Firmware {
 
 impl Firmware {
     fn build(project: &Project, log: &mut Log, board: &'static str) -> Result<Self> {
-        tools::need(&[&ARM_GCC, &NEWLIB, &CMAKE, &MAKE, &QEMU])?;
+        tools::need(&[&tools::ARM_GCC, &tools::NEWLIB, &tools::CMAKE, &MAKE, &tools::QEMU_ARM])?;
         let source = project.root.join("examples/freertos");
         let folder = project.scratch().join("freertos").join(board);
         let define = |name: &str, value: &Path| format!("-D{name}={}", value.display());
@@ -136,7 +132,7 @@ impl Firmware {
 
     /// With a clock that counts instructions, so that a run repeats exactly and the machine's speed does not matter.
     fn emulate(&self, program: &str) -> Cmd {
-        Cmd::new(QEMU.name)
+        Cmd::new(tools::QEMU_ARM.name)
             .args(["-machine", self.board, "-icount", "shift=6", "-nographic", "-monitor", "none", "-serial", "none"])
             .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
             .arg(self.folder.join(format!("{program}.elf")))

@@ -27,10 +27,9 @@ use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome, Step};
-use crate::tools::{self, Missing, Tool};
+use crate::tools::{self, Missing};
 use scenarios::SCENARIOS;
 
-const QEMU: Tool = Tool { name: "qemu-system-riscv32", package: "qemu-system-misc" };
 const TARGET: &str = "riscv32imac-unknown-none-elf";
 
 /// Rounds of each scenario in one run of the image.
@@ -69,7 +68,7 @@ fn run(project: &Project, log: &mut Log) -> Result<Counts> {
     let mut seen = judge::nothing_seen();
     for seed in 1..=RUNS {
         let semihosting = format!("enable=on,target=native,arg=cocancel-harts,arg={ROUNDS},arg={seed}");
-        let emulator = Cmd::new(QEMU.name)
+        let emulator = Cmd::new(tools::QEMU_RISCV.name)
             .args(["-machine", "virt", "-smp", "2", "-bios", "none", "-accel", "tcg,thread=multi"])
             .args(["-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config", &semihosting, "-kernel"])
             .arg(&image);
@@ -100,7 +99,7 @@ fn run(project: &Project, log: &mut Log) -> Result<Counts> {
 }
 
 fn build(project: &Project, log: &mut Log) -> Result<PathBuf> {
-    tools::need(&[&QEMU])?;
+    tools::need(&[&tools::QEMU_RISCV])?;
     let folder = project.target.join("harts");
     let cargo = Cross::find(TARGET)?.cargo_linking(project, "build")?.dir(project.root.join("tests/harts"));
     log.check(&cargo.arg("--target-dir").arg(&folder))?;

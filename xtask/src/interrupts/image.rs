@@ -12,10 +12,7 @@ use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
-use crate::tools::{self, Tool};
-
-const QEMU: Tool = Tool { name: "qemu-system-arm", package: "qemu-system-arm" };
-const OBJDUMP: Tool = Tool { name: "arm-none-eabi-objdump", package: "binutils-arm-none-eabi" };
+use crate::tools;
 
 /// It takes seconds; one that hangs is not waited for longer than this.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -76,7 +73,7 @@ pub struct Image {
 impl Image {
     /// Builds it.
     pub fn build(project: &Project, log: &mut Log, processor: Processor) -> Result<Self> {
-        tools::need(&[&QEMU, &OBJDUMP])?;
+        tools::need(&[&tools::QEMU_ARM, &tools::ARM_OBJDUMP])?;
         let folder = project.target.join("interrupts");
         let cross = Cross::find(processor.target)?;
         let mut cargo = cross.cargo_linking(project, "build")?.dir(project.root.join("tests/interrupts"));
@@ -94,7 +91,7 @@ impl Image {
 
     fn emulator(&self, argument: &str) -> Cmd {
         let semihosting = format!("enable=on,target=native,arg=cocancel-interrupts,arg={argument}");
-        Cmd::new(QEMU.name)
+        Cmd::new(tools::QEMU_ARM.name)
             .args(["-machine", self.machine, "-icount", "shift=0,sleep=off", "-nographic", "-monitor", "none"])
             .args(["-serial", "none", "-semihosting-config", &semihosting, "-kernel"])
             .arg(&self.elf)
@@ -109,7 +106,7 @@ impl Image {
 
     /// Plays each operation once, uninterrupted, and logs its instructions.
     pub fn trace(&self, log: &mut Log, listing: &Listing) -> Result<Vec<Traced>> {
-        let version = Cmd::new(QEMU.name).arg("--version").read()?;
+        let version = Cmd::new(tools::QEMU_ARM.name).arg("--version").read()?;
         // before version 9 the emulator has no property for it
         let is_old = version
             .split("version ")
@@ -129,7 +126,7 @@ impl Image {
 
     /// Disassembles it.
     pub fn listing(&self) -> Result<Listing> {
-        listing(&Cmd::new(OBJDUMP.name).args(["-d", "--no-show-raw-insn"]).arg(&self.elf).read()?)
+        listing(&Cmd::new(tools::ARM_OBJDUMP.name).args(["-d", "--no-show-raw-insn"]).arg(&self.elf).read()?)
     }
 }
 

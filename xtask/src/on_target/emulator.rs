@@ -7,9 +7,6 @@ use anyhow::{Result, ensure};
 use crate::exec::Cmd;
 use crate::tools::{self, Tool};
 
-const ARM: Tool = Tool { name: "qemu-system-arm", package: "qemu-system-arm" };
-const RISCV: Tool = Tool { name: "qemu-system-riscv32", package: "qemu-system-misc" };
-
 /// A machine, by the emulator's name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Machine(pub &'static str);
@@ -23,7 +20,7 @@ impl Machine {
     }
 
     fn emulator(self) -> &'static Tool {
-        if self.0 == "virt" { &RISCV } else { &ARM }
+        if self.0 == "virt" { &tools::QEMU_RISCV } else { &tools::QEMU_ARM }
     }
 
     /// Makes sure that it can be emulated.

@@ -18,7 +18,6 @@ use crate::report::Outcome;
 use crate::tools::{self, Tool};
 
 const PAHOLE: Tool = Tool { name: "pahole", package: "dwarves" };
-const READELF: Tool = Tool { name: "readelf", package: "binutils" };
 /// The description. Structs are those of 64-bit systems; nothing in them depends on the processor.
 const FILE: &str = "packaging/abi.txt";
 
@@ -71,7 +70,7 @@ impl Change {
 
 /// Everything, one fact a line, each of them complete by itself.
 fn describe(project: &Project, log: &mut Log) -> Result<String> {
-    tools::need(&[&tools::GCC, &PAHOLE, &READELF])?;
+    tools::need(&[&tools::GCC, &PAHOLE, &tools::READELF])?;
     let built = Host.build(project, log)?;
     let shared = built.shared.context("no shared library")?;
     let symbols = symbols(&shared.path)?;
@@ -100,7 +99,7 @@ fn describe(project: &Project, log: &mut Log) -> Result<String> {
 
 /// What a library exports, as `name@@VERSION`.
 fn symbols(library: &Path) -> Result<Vec<String>> {
-    let table = Cmd::new(READELF.name).args(["--dyn-syms", "-W"]).arg(library).read()?;
+    let table = Cmd::new(tools::READELF.name).args(["--dyn-syms", "-W"]).arg(library).read()?;
     let mut found = Vec::new();
     for line in table.lines() {
         // number, value, size, type, binding, visibility, section, name

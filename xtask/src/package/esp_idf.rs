@@ -8,12 +8,12 @@ use anyhow::{Context, Result, ensure};
 
 use super::linux::Host;
 use super::python;
-use super::strangers::CMAKE;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
 use crate::tools;
+use crate::tools::CMAKE;
 
 const PACKAGES: [&str; 2] = ["idf-component-manager==3.1.2", "esp-idf-kconfig==3.14.0"];
 

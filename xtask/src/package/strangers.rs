@@ -14,13 +14,10 @@ use crate::report::{Counts, Outcome};
 use crate::tools::{self, Tool};
 
 const PKG_CONFIG: Tool = Tool { name: "pkg-config", package: "pkg-config" };
-/// The build system.
-pub const CMAKE: Tool = Tool { name: "cmake", package: "cmake" };
-const READELF: Tool = Tool { name: "readelf", package: "binutils" };
 
 /// Installs below a folder, moves what was installed, and builds against it: nothing in it may name where it was made.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
-    tools::need(&[&tools::GCC, &tools::GXX, &tools::CLANGXX, &PKG_CONFIG, &CMAKE, &READELF])?;
+    tools::need(&[&tools::GCC, &tools::GXX, &tools::CLANGXX, &PKG_CONFIG, &tools::CMAKE, &tools::READELF])?;
     let built = Host.build(project, log)?;
     let scratch = project.scratch().join("strangers");
     if scratch.exists() {
@@ -109,7 +106,7 @@ impl Stranger<'_> {
     fn cmake(&self, log: &mut Log, counts: &mut Counts) -> Result<()> {
         for (folder, option, default_is_shared) in [("cmake", "OFF", true), ("cmake-static", "ON", false)] {
             let build = self.place.join(folder);
-            let configure = Cmd::new(CMAKE.name)
+            let configure = Cmd::new(tools::CMAKE.name)
                 .arg("-S")
                 .arg(self.source(""))
                 .arg("-B")
@@ -120,7 +117,7 @@ impl Stranger<'_> {
                 .arg(format!("-DEXPECTED_VERSION={}", self.version()?))
                 .arg(format!("-DCOCANCEL_USE_STATIC={option}"));
             log.check(&configure)?;
-            log.check(&Cmd::new(CMAKE.name).arg("--build").arg(&build))?;
+            log.check(&Cmd::new(tools::CMAKE.name).arg("--build").arg(&build))?;
             for (kind, is_shared) in [("cocancel", default_is_shared), ("shared", true), ("static", false)] {
                 self.run(log, &build.join(format!("uses-{kind}")), is_shared, counts)?;
             }
@@ -131,7 +128,7 @@ impl Stranger<'_> {
     /// It runs, and asks for the library by its SONAME if it is to.
     fn run(&self, log: &mut Log, program: &Path, is_shared: bool, counts: &mut Counts) -> Result<()> {
         log.check(&Cmd::new(program).env("LD_LIBRARY_PATH", &self.lib))?;
-        let needed = Cmd::new(READELF.name).args(["-d", "-W"]).arg(program).read()?;
+        let needed = Cmd::new(tools::READELF.name).args(["-d", "-W"]).arg(program).read()?;
         let asks = needed.lines().any(|l| l.contains("(NEEDED)") && l.contains("[libcocancel.so.0]"));
         let name = program.file_name().context("a program without a name")?.to_string_lossy();
         ensure!(asks == is_shared, "{name} asks for libcocancel.so.0: {asks}");

@@ -8,13 +8,13 @@ use anyhow::{Result, ensure};
 
 use super::linux::Host;
 use super::python;
-use super::strangers::CMAKE;
 use crate::boards::targets as boards;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
 use crate::tools;
+use crate::tools::CMAKE;
 
 const PACKAGES: [&str; 2] = ["kconfiglib==14.1.0", "pykwalify==1.8.0"];
 

@@ -11,10 +11,7 @@ use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
-use crate::tools::{self, Tool};
-
-const ARM_LD: Tool = Tool { name: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
-const RISCV_LD: Tool = Tool { name: "riscv64-unknown-elf-ld", package: "binutils-riscv64-unknown-elf" };
+use crate::tools;
 
 /// A target, and how the library does without compare-exchange there.
 #[derive(Clone, Copy)]
@@ -103,7 +100,7 @@ impl Target {
     /// Links what a program that uses these functions has of the library.
     pub fn link(&self, project: &Project, log: &mut Log, archive: &Path, using: Use) -> Result<Image> {
         let is_arm = self.triple.starts_with("thumb");
-        let linker = if is_arm { &ARM_LD } else { &RISCV_LD };
+        let linker = if is_arm { &tools::ARM_LD } else { &tools::RISCV_LD };
         tools::need(&[linker])?;
         let folder = project.scratch().join("size");
         fs::create_dir_all(&folder)?;

@@ -7,9 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::library::Image;
 use crate::exec::Cmd;
-use crate::tools::{self, Tool};
-
-const OBJDUMP: Tool = Tool { name: "arm-none-eabi-objdump", package: "binutils-arm-none-eabi" };
+use crate::tools;
 
 /// An instruction as the disassembler prints it.
 struct Instruction {
@@ -82,8 +80,8 @@ impl Instruction {
 impl Listing {
     /// Disassembles.
     pub fn of(elf: &Path) -> Result<Self> {
-        tools::need(&[&OBJDUMP])?;
-        Self::parse(&Cmd::new(OBJDUMP.name).args(["-d", "--no-show-raw-insn"]).arg(elf).read()?)
+        tools::need(&[&tools::ARM_OBJDUMP])?;
+        Self::parse(&Cmd::new(tools::ARM_OBJDUMP.name).args(["-d", "--no-show-raw-insn"]).arg(elf).read()?)
     }
 
     fn parse(text: &str) -> Result<Self> {

@@ -15,6 +15,7 @@ use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
+use crate::tools;
 
 /// Goals of the project.
 const CODE_ON_M3: u64 = 4096;
@@ -74,7 +75,7 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
         measured.push((processor.name, instructions::measure(processor, project, log)?));
     }
     let whole = &images[&(CORTEX_M3, Use::Com.name())];
-    let mut page = format!("{INTRODUCTION}\n{TOOLS}{}\n", tools()?);
+    let mut page = format!("{INTRODUCTION}\n{TOOLS}{}\n", versions()?);
     budgets(&mut page, project, whole, &measured)?;
     sizes(&mut page, &images)?;
     functions(&mut page, whole)?;
@@ -84,7 +85,7 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
     Ok(page)
 }
 
-fn tools() -> Result<String> {
+fn versions() -> Result<String> {
     let mut all = Vec::new();
     let mut compilers = BTreeSet::new();
     for target in TARGETS {
@@ -93,8 +94,10 @@ fn tools() -> Result<String> {
     for compiler in compilers {
         all.push(Cmd::new(compiler).arg("--version").read()?);
     }
-    for name in ["arm-none-eabi-ld", "riscv64-unknown-elf-ld", "arm-none-eabi-gcc"] {
-        all.push(Cmd::new(name).arg("--version").read()?);
+    let others = [&tools::ARM_LD, &tools::RISCV_LD, &tools::ARM_GCC];
+    tools::need(&others)?;
+    for tool in others {
+        all.push(Cmd::new(tool.name).arg("--version").read()?);
     }
     let first = |text: &String| text.lines().next().unwrap_or_default().to_owned();
     Ok(all.iter().map(first).collect::<Vec<_>>().join("; "))

@@ -10,11 +10,8 @@ use super::library::{Image, build_small, built};
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
-use crate::tools::{self, Tool};
+use crate::tools;
 
-const ARM_GCC: Tool = Tool { name: "arm-none-eabi-gcc", package: "gcc-arm-none-eabi" };
-const NEWLIB: Tool = Tool { name: "/usr/lib/arm-none-eabi/newlib/libc_nano.a", package: "libnewlib-arm-none-eabi" };
-const ARM_LD: Tool = Tool { name: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
 const TARGET: &str = "thumbv7m-none-eabi";
 
 /// A task waits for a binary semaphore; another gives it, also from an interrupt handler, or ends the wait.
@@ -24,7 +21,7 @@ const SIGNAL: [&str; 3] = ["signal_signal", "signal_poll", "signal_reset"];
 
 /// The kernel's part: all that these functions draw in, and they alone.
 pub fn freertos(project: &Project, log: &mut Log) -> Result<(Image, u64)> {
-    tools::need(&[&ARM_GCC, &NEWLIB, &ARM_LD])?;
+    tools::need(&[&tools::ARM_GCC, &tools::NEWLIB, &tools::ARM_LD])?;
     let source = project.root.join("examples/freertos");
     let metadata = MetadataCommand::new()
         .manifest_path(source.join("kernel/Cargo.toml"))
@@ -34,7 +31,7 @@ pub fn freertos(project: &Project, log: &mut Log) -> Result<(Image, u64)> {
     let kernel = package.manifest_path.as_std_path().with_file_name("FreeRTOS-Kernel");
     let folder = project.scratch().join("size/freertos");
     fs::create_dir_all(&folder)?;
-    let compile = Cmd::new(ARM_GCC.name)
+    let compile = Cmd::new(tools::ARM_GCC.name)
         .args(["-mcpu=cortex-m3", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-c"])
         .args(["-DBOARD_stm32vldiscovery", "-DINCLUDE_xTaskAbortDelay=1", "-I"])
         .arg(&source)
@@ -55,7 +52,7 @@ pub fn freertos(project: &Project, log: &mut Log) -> Result<(Image, u64)> {
 
 /// embassy-sync's.
 pub fn signal(project: &Project, log: &mut Log) -> Result<Image> {
-    tools::need(&[&ARM_LD])?;
+    tools::need(&[&tools::ARM_LD])?;
     let build = build_small(project, TARGET)?.dir(project.root.join("xtask/src/size/signal"));
     log.check(&build.arg("--locked"))?;
     let elf = project.scratch().join("size/signal.elf");
@@ -64,7 +61,7 @@ pub fn signal(project: &Project, log: &mut Log) -> Result<Image> {
 
 /// With what the application would bring left open.
 fn link(log: &mut Log, path: PathBuf, roots: &[&str], objects: &[PathBuf]) -> Result<Image> {
-    let mut link = Cmd::new(ARM_LD.name)
+    let mut link = Cmd::new(tools::ARM_LD.name)
         .args(["--gc-sections", "--unresolved-symbols=ignore-all", "-e", roots[0], "-o"])
         .arg(&path);
     for root in roots {
