@@ -95,9 +95,6 @@ enum Command {
         /// Only the mutants in what this diff adds or changes
         #[arg(long, value_name = "DIFF")]
         in_diff: Option<PathBuf>,
-        /// Only the k-th of n parts
-        #[arg(long, value_name = "K/N")]
-        shard: Option<String>,
         /// Go on with a run that was interrupted; nothing may have changed since
         #[arg(long)]
         resume: bool,
@@ -267,8 +264,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check => check::command(&project),
         Command::Header { check } => header::command(&project, check),
-        Command::Mutants { file, in_diff, shard, resume } => {
-            mutants::command(&project, &mutants::Choice { files: file, in_diff, shard, resume })
+        Command::Mutants { file, in_diff, resume } => {
+            mutants::command(&project, &mutants::Choice { files: file, in_diff, resume })
         }
         Command::Coverage => coverage::command(&project),
         Command::Mutate { name } => mutate::command(&project, name.as_deref()),

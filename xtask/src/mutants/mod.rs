@@ -74,15 +74,13 @@ pub struct Choice {
     pub files: Vec<String>,
     /// Those in what this diff adds or changes.
     pub in_diff: Option<PathBuf>,
-    /// The k-th of n parts.
-    pub shard: Option<String>,
     /// Go on with a run that was interrupted; nothing may have changed since.
     pub resume: bool,
 }
 
 impl Choice {
     fn is_whole(&self) -> bool {
-        self.files.is_empty() && self.in_diff.is_none() && self.shard.is_none()
+        self.files.is_empty() && self.in_diff.is_none()
     }
 
     fn args(&self) -> Result<Vec<String>> {
@@ -93,7 +91,6 @@ impl Choice {
                 diff.canonicalize().with_context(|| diff.display().to_string())?.display()
             ));
         }
-        args.extend(self.shard.iter().map(|shard| format!("--shard={shard}")));
         Ok(args)
     }
 }

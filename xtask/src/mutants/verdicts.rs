@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::explained::{Place, Seen};
 
@@ -52,13 +52,17 @@ impl Verdicts {
         let mut verdicts = Self { folder: folder.to_owned(), all: BTreeMap::new() };
         if resume {
             let file = verdicts.file();
-            let text =
-                fs::read_to_string(&file).with_context(|| format!("nothing to go on with: {}", file.display()))?;
+            ensure!(file.exists(), "nothing to go on with: {}", file.display());
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             verdicts.all.extend(text.lines().filter_map(|line| {
                 let (kind, name) = line.split_once(' ')?;
                 Some((name.to_owned(), Kind::parse(kind)?))
             }));
             verdicts.end()?;
+        } else {
+            fs::create_dir_all(folder)?;
+            verdicts.forget_round()?;
+            verdicts.write()?;
         }
         Ok(verdicts)
     }
@@ -71,12 +75,17 @@ impl Verdicts {
         self.folder.join("out")
     }
 
-    /// An empty folder for a round, whose number stands in it, with the list of what cargo-mutants need not try.
-    pub fn begin(&self, round: usize) -> Result<PathBuf> {
+    fn forget_round(&self) -> Result<PathBuf> {
         let output = self.output();
         if output.exists() {
             fs::remove_dir_all(&output)?;
         }
+        Ok(output)
+    }
+
+    /// An empty folder for a round, whose number stands in it, with the list of what cargo-mutants need not try.
+    pub fn begin(&self, round: usize) -> Result<PathBuf> {
+        let output = self.forget_round()?;
         let lists = output.join("mutants.out");
         fs::create_dir_all(&lists)?;
         fs::write(lists.join("previously_caught.txt"), self.decided(round))?;
@@ -93,6 +102,10 @@ impl Verdicts {
             let text = fs::read_to_string(self.output().join("mutants.out").join(list)).unwrap_or_default();
             self.all.extend(text.lines().map(|name| (name.to_owned(), kind)));
         }
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
         let lines: Vec<_> = self.all.iter().map(|(name, kind)| format!("{} {name}\n", kind.name())).collect();
         fs::write(self.file(), lines.concat()).with_context(|| self.file().display().to_string())
     }
@@ -137,7 +150,9 @@ mod tests {
         let folder = folder.path();
         fs::write(folder.join("a.rs"), "fn f() {\n    1 + 1\n}\n").unwrap();
         let write = |list: &str, names: &str| fs::write(folder.join("out/mutants.out").join(list), names).unwrap();
-        let mut verdicts = Verdicts::new(folder, false).unwrap();
+        Verdicts::new(folder, false).unwrap().begin(1).unwrap();
+        // interrupted before the end of the first round
+        let mut verdicts = Verdicts::new(folder, true).unwrap();
         verdicts.begin(1).unwrap();
         write("caught.txt", "a.rs:1:1: replace f with ()\n");
         write("missed.txt", "a.rs:2:7: replace + with - in f\na.rs:2:7: replace + with * in f\n");
