@@ -6,9 +6,10 @@
 #[cfg(any(test, loom, cocancel_steps, feature = "posix"))]
 extern crate std;
 
-/// The README's example is one of the tests.
+/// The READMEs' examples are tests.
 #[cfg(all(doctest, feature = "posix"))]
 #[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 mod call;

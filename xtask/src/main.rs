@@ -67,7 +67,7 @@ enum Command {
         /// Run only the steps whose name contains this
         filter: Option<String>,
     },
-    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths, commands that texts name
+    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths, links, commands that texts name
     Check,
     /// Writes include/*.h from ffi/src
     Header {

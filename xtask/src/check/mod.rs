@@ -5,6 +5,7 @@ mod commands;
 mod formats;
 mod layers;
 mod length;
+mod links;
 mod orderings;
 mod rust;
 mod storage;
@@ -12,6 +13,7 @@ mod tree;
 mod words;
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -54,9 +56,18 @@ fn all(project: &Project) -> Result<Vec<Finding>> {
     findings.extend(layers::check(&tree)?);
     findings.extend(words::check(&tree, &project.root)?);
     findings.extend(length::check(&tree));
+    findings.extend(links::check(&tree));
     let steps: Vec<_> = suite::steps(project)?.into_iter().map(|step| step.name).collect();
     findings.extend(commands::check(&tree, &steps)?);
     Ok(findings)
+}
+
+/// That no page in a folder links to what is not in that folder: for what leaves the project.
+pub fn links(folder: &Path) -> Result<()> {
+    let findings = links::check(&Tree::whole(folder)?);
+    let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
+    ensure!(lines.is_empty(), "in {}:\n{}", folder.display(), lines.join("\n"));
+    Ok(())
 }
 
 /// `cargo xtask check`

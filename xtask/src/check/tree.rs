@@ -1,4 +1,4 @@
-//! The text files of the project.
+//! The files of the project, or of another folder.
 
 use std::path::Path;
 
@@ -7,40 +7,43 @@ use ignore::WalkBuilder;
 
 use super::rust::Source;
 
-/// One text file.
+/// One file.
 pub struct TextFile {
-    /// Path from the workspace's root, with `/`.
+    /// Path from the root, with `/`.
     pub path: String,
-    /// Contents.
+    /// Contents; nothing where they are not UTF-8, as a picture's.
     pub text: String,
 }
 
-/// All text files that git does not ignore.
+/// All files below a root.
 pub struct Tree {
     /// In the order of their paths.
     pub files: Vec<TextFile>,
 }
 
 impl Tree {
-    /// Reads the files under `root`.
+    /// Reads those that git does not ignore.
     pub fn read(root: &Path) -> Result<Self> {
+        let mut walk = WalkBuilder::new(root);
+        walk.hidden(false).require_git(false).filter_entry(|e| e.file_name() != ".git");
+        Self::walk(root, &mut walk)
+    }
+
+    /// Reads all.
+    pub fn whole(root: &Path) -> Result<Self> {
+        Self::walk(root, WalkBuilder::new(root).standard_filters(false))
+    }
+
+    fn walk(root: &Path, walk: &mut WalkBuilder) -> Result<Self> {
         let mut files = Vec::new();
-        let walk = WalkBuilder::new(root)
-            .hidden(false)
-            .require_git(false)
-            .filter_entry(|e| e.file_name() != ".git")
-            .sort_by_file_path(Path::cmp)
-            .build();
-        for entry in walk {
+        for entry in walk.sort_by_file_path(Path::cmp).build() {
             let entry = entry?;
             if !entry.file_type().is_some_and(|t| t.is_file()) {
                 continue;
             }
             let path = entry.path().strip_prefix(root)?.to_string_lossy().replace('\\', "/");
-            // A file that is not UTF-8 is a picture or the like.
-            if let Ok(text) = String::from_utf8(std::fs::read(entry.path())?) {
-                files.push(TextFile { path, text });
-            }
+            let text = String::from_utf8(std::fs::read(entry.path())?).unwrap_or_default();
+            files.push(TextFile { path, text });
         }
         Ok(Self { files })
     }

@@ -9,11 +9,15 @@ use serde_json::{Value, json};
 use super::install::Tree;
 use super::linux::{self, Built, Host};
 use crate::boards::targets as boards;
+use crate::check;
 use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::windows::manifest;
+
+/// The README of an archive.
+const PAGE: &str = "docs/packaging.md";
 
 /// The targets by name, Linux first; `filter` as for steps.
 pub fn command(project: &Project, log: &mut Log, filter: Option<&str>) -> Result<usize> {
@@ -80,7 +84,8 @@ fn release(project: &Project, log: &mut Log, name: &str, built: &Built, how: Val
     }
     let tree = Tree { prefix: Path::new("/"), libdir: Path::new("lib"), destdir: Some(&folder) };
     tree.write(project, log, built)?;
-    fs::copy(project.root.join("docs/packaging.md"), folder.join("README.md"))?;
+    fs::copy(project.root.join(PAGE), folder.join("README.md"))?;
+    check::links(&folder)?;
     manifest::seal(project, name, how, &folder)?;
     manifest::check(&folder)?;
     // Whoever packs the same files gets the same bytes.
@@ -101,4 +106,17 @@ fn release(project: &Project, log: &mut Log, name: &str, built: &Built, how: Val
     let sum = Cmd::new("sha256sum").arg(format!("{title}.tar.gz")).dir(&dist).read()?;
     fs::write(dist.join(format!("{title}.tar.gz.sha256")), sum)?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_needs_nothing_of_the_project() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::copy(root.join(PAGE), folder.path().join("README.md")).unwrap();
+        check::links(folder.path()).unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::check;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
@@ -17,7 +18,7 @@ const FEATURES: &str = "cocancel/com,cocancel/posix,cocancel/bare-metal,cocancel
 const CARGO_DENY: &str = "cargo-deny";
 const DPKG: Tool = Tool { name: "dpkg", package: "dpkg" };
 
-/// `cargo publish --dry-run`: what is packed builds, and nothing is missing that the registry wants.
+/// `cargo publish --dry-run`: what is packed builds, links to nothing outside, and nothing is missing that the registry wants.
 pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
     let mut cmd = project.cargo(["publish", "--dry-run", "--allow-dirty", "--target-dir"]);
     // Of its own: what is packed has another path, and would push out what the other steps have built.
@@ -34,6 +35,9 @@ pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
         for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
             ensure!(list.lines().any(|l| l == file), "{name} is packed without {file}");
         }
+        // where cargo has unpacked it to build it
+        let version = &project.package(name)?.version;
+        check::links(&project.target.join(format!("publish/package/{name}-{version}")))?;
     }
     Ok(Outcome::Tests(Counts { passed: CRATES.len(), ..Counts::default() }))
 }

@@ -12,6 +12,7 @@ use super::archive::{Archive, COM, PORTS, Port, decorated, plain};
 use super::image;
 use super::manifest;
 use super::target::{Arch, Format, TARGETS, Target};
+use crate::check;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
@@ -40,12 +41,14 @@ pub fn command(project: &Project) -> Result<ExitCode> {
 }
 
 /// What goes with the binaries, as it stands in the project: links between these files stay good.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 8] = [
     "docs/behaviour.md",
     "docs/integrating-in-a-com-runtime.md",
     "docs/porting.md",
     "examples/apartment",
     "examples/com-channel",
+    "ports/freertos",
+    "tests/conformance",
     "tests/windows",
 ];
 
@@ -69,9 +72,6 @@ pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(project.root.join(licence), folder.join(licence))?;
     }
-    // one folder nearer to what it links to
-    let page = fs::read_to_string(project.root.join("ffi/WINDOWS.md"))?.replace("](../", "](");
-    fs::write(folder.join("README.md"), page)?;
     for port in PORTS {
         let archive = Archive::build(project, log, target, port)?;
         fs::copy(&archive.path, lib.join(port.file(target.format)))?;
@@ -85,15 +85,24 @@ pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf
         Format::Msvc => lib.join("cocancel_dll.lib"),
     };
     dll.import_library(log, target.format, &import)?;
+    texts(&project.root, &folder)?;
+    manifest::write(project, target, &folder)?;
+    Ok(folder)
+}
+
+/// The page for users, and what it leads to.
+fn texts(root: &Path, folder: &Path) -> Result<()> {
+    // one folder nearer to what it links to
+    let page = fs::read_to_string(root.join("ffi/WINDOWS.md"))?.replace("](../", "](");
+    fs::write(folder.join("README.md"), page)?;
     for text in TEXTS {
-        for file in files(&project.root.join(text))? {
-            let to = folder.join(file.strip_prefix(&project.root)?);
+        for file in files(&root.join(text))? {
+            let to = folder.join(file.strip_prefix(root)?);
             fs::create_dir_all(to.parent().context("a file in no folder")?)?;
             fs::copy(&file, to)?;
         }
     }
-    manifest::write(project, target, &folder)?;
-    Ok(folder)
+    check::links(folder)
 }
 
 /// A file, or all files below a folder.
@@ -195,4 +204,18 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
         dll.import_library(log, format, &library)?;
     }
     Ok(Outcome::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_need_nothing_of_the_project() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        texts(root, folder.path()).unwrap();
+        fs::remove_file(folder.path().join("docs/porting.md")).unwrap();
+        assert!(check::links(folder.path()).is_err());
+    }
 }
