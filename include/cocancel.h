@@ -20,6 +20,10 @@
  *     is for programs, at PASSIVE_LEVEL.
  *   - Where the port's in_interrupt says so, nothing waits and no thread attaches: one that is to begin calls at a raised IRQL enables
  *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with timeout 0 or COCANCEL_NO_WAIT.
+ *   - "Progress" is what a function needs of other threads in order to come to its end. Wait-free: nothing, the number of its own steps has a
+ *     bound. Lock-free: it starts over only where another thread's operation went on meanwhile; so is attaching, by which a thread gets its slot.
+ *     In parentheses the operation's row in docs/progress.md, in the library's sources, which has the bounds. Hooks and the port's functions
+ *     take what they take.
  *   - No function unwinds; none allocates, but for the built-in default runtime's set_capacity and its forked children.
  */
 
@@ -70,7 +74,8 @@ extern "C" {
 /* The DllMain of cocancel.dll, for the built-in default runtime. A DLL that links the archive calls it from its own DllMain, so that threads are
    detached before the DLL's own data goes, and so that the DLL can be unloaded. Returns 1.
 
-   Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks. */
+   Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+   Progress: lock-free but for the system's part (DLL entry point). */
 int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 #if defined(__cplusplus)
 }
@@ -488,7 +493,8 @@ extern "C" {
  E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
  interrupt handler.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+ Progress: lock-free but for the wait (cancel by thread).
 
  # Safety
 
@@ -506,7 +512,8 @@ int32_t cocancel_cancel_thread(struct cocancel_runtime *runtime,
  Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
  its thread was disabled or none was free.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+ Progress: lock-free but for the wait (cancel by handle).
 
  # Safety
 
@@ -525,7 +532,8 @@ int32_t cocancel_cancel_call(struct cocancel_runtime *runtime,
  runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
  one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: lock-free (tick).
 
  # Safety
 
@@ -542,6 +550,7 @@ uint32_t cocancel_tick(struct cocancel_runtime *runtime,
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and for each at its thread's stack, or at every
  thread's where that does not show whose it is.
+ Progress: wait-free (snapshot).
 
  # Safety
 
@@ -559,7 +568,8 @@ int32_t cocancel_snapshot(struct cocancel_runtime *runtime,
  be finished by cocancel_finish on this thread; in the last two there is nothing to wait on: the host waits by its own means.
  E_INVALIDARG (a NULL `call`, misaligned pointers, unknown flags) and E_UNEXPECTED (not initialised): nothing has begun, the handle is 0.
 
- Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free once attached; with a timeout lock-free (begin).
 
  # Safety
 
@@ -576,7 +586,8 @@ int32_t cocancel_begin(struct cocancel_runtime *runtime,
  Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
  `*call` stays as it was.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free; with a timeout lock-free (begin, asynchronous).
 
  # Safety
 
@@ -595,7 +606,8 @@ int32_t cocancel_begin_async(struct cocancel_runtime *runtime,
  CO_E_CANCEL_DISABLED, E_OUTOFMEMORY: it took no slot, there is nothing to poll; E_INVALIDARG: a stale or forged handle;
  E_UNEXPECTED: not initialised.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: lock-free (poll).
 
  # Safety
 
@@ -610,6 +622,7 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
  time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets RPC_E_CALL_CANCELED, or E_INVALIDARG when the server's side is done, too.
 
  Callers: threads. IRQL: <= APC_LEVEL. Blocks.
+ Progress: lock-free but for the wait (wait).
 
  # Safety
 
@@ -625,7 +638,8 @@ int32_t cocancel_wait(struct cocancel_runtime *runtime,
  Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
  the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
 
- Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks.
+ Progress: lock-free (finish).
 
  # Safety
 
@@ -643,6 +657,7 @@ int32_t cocancel_finish(struct cocancel_runtime *runtime,
  E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: lock-free (object of a call).
 
  # Safety
 
@@ -661,6 +676,7 @@ int32_t cocancel_object_of(struct cocancel_runtime *runtime,
  Returns S_OK; E_INVALIDARG: misaligned.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+ Progress: wait-free (set hooks).
 
  # Safety
 
@@ -672,6 +688,7 @@ int32_t cocancel_set_hooks(const struct cocancel_hooks *hooks);
  How many bytes of storage a runtime for so many calls and threads needs: COCANCEL_STORAGE_SIZE at run time. 0: more than there can be.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (versions, names, sizes).
  */
 size_t cocancel_storage_size(size_t calls,
                              size_t threads);
@@ -689,6 +706,7 @@ size_t cocancel_storage_size(size_t calls,
  being set up by somebody else just now (nobody waits).
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free (set up a runtime).
 
  # Safety
 
@@ -712,6 +730,7 @@ int32_t cocancel_init(uint32_t abi_version,
  The caller sees to it that no other thread is inside one of its functions.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: lock-free (end a runtime).
 
  # Safety
 
@@ -726,6 +745,7 @@ int32_t cocancel_deinit(struct cocancel_runtime *runtime);
  Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free (set the default runtime).
 
  # Safety
 
@@ -741,6 +761,7 @@ int32_t cocancel_set_default(struct cocancel_runtime *runtime);
  much.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+ Progress: wait-free but for the system's part (set the capacity).
  */
 int32_t cocancel_set_capacity(size_t calls,
                               size_t threads);
@@ -749,6 +770,7 @@ int32_t cocancel_set_capacity(size_t calls,
  COCANCEL_ABI_VERSION of the library that is linked.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (versions, names, sizes).
  */
 uint32_t cocancel_abi_version(void);
 
@@ -756,6 +778,7 @@ uint32_t cocancel_abi_version(void);
  The library's version as text, such as "0.1.0". Static.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (versions, names, sizes).
  */
 const char *cocancel_version(void);
 
@@ -763,6 +786,7 @@ const char *cocancel_version(void);
  The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (versions, names, sizes).
  */
 const char *cocancel_hresult_name(int32_t code);
 
@@ -773,7 +797,8 @@ const char *cocancel_hresult_name(int32_t code);
  Returns S_OK; E_OUTOFMEMORY: no slot, the call is served all the same but cannot be cancelled (the handle is valid); E_INVALIDARG,
  E_UNEXPECTED: as cocancel_begin.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free; with a timeout lock-free (serve).
 
  # Safety
 
@@ -791,7 +816,8 @@ int32_t cocancel_serve(struct cocancel_runtime *runtime,
  `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
  E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 
- Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: lock-free (enter).
 
  # Safety
 
@@ -807,7 +833,8 @@ int32_t cocancel_enter(struct cocancel_runtime *runtime,
 
  Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged.
 
- Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+ Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: lock-free (leave).
 
  # Safety
 
@@ -823,7 +850,8 @@ int32_t cocancel_leave(struct cocancel_runtime *runtime,
  be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
  not initialised.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook).
+ Progress: lock-free (complete).
 
  # Safety
 
@@ -839,7 +867,8 @@ int32_t cocancel_complete(struct cocancel_runtime *runtime,
  CO_E_CANCEL_DISABLED, E_OUTOFMEMORY, E_INVALIDARG, E_UNEXPECTED, E_NOTIMPL.
  Returns as cocancel_complete.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook).
+ Progress: lock-free (abandon).
 
  # Safety
 
@@ -856,7 +885,8 @@ int32_t cocancel_abandon(struct cocancel_runtime *runtime,
  Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be
  over; RPC_E_CALL_COMPLETE: no call is being served, or an asynchronous one; E_UNEXPECTED: not initialised.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (test).
 
  # Safety
 
@@ -867,7 +897,8 @@ int32_t cocancel_test(struct cocancel_runtime *runtime);
 /*
  The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (test a call).
 
  # Safety
 
@@ -882,6 +913,7 @@ int32_t cocancel_test_call(struct cocancel_runtime *runtime, cocancel_call call)
  65,535 times already (nothing changed in both cases); E_UNEXPECTED: the runtime is not initialised; E_INVALIDARG: misaligned.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free; the first time as attaching (enable).
 
  # Safety
 
@@ -896,6 +928,7 @@ int32_t cocancel_enable(struct cocancel_runtime *runtime);
  cocancel_enable.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free (disable).
 
  # Safety
 
@@ -911,6 +944,7 @@ int32_t cocancel_disable(struct cocancel_runtime *runtime);
  Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. PASSIVE_LEVEL if custom cancel objects are left, which it releases. Waits for nobody.
+ Progress: lock-free (thread exit).
 
  # Safety
 
@@ -923,6 +957,7 @@ int32_t cocancel_thread_exit(struct cocancel_runtime *runtime);
  on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (thread id).
  */
 uint32_t cocancel_thread_id(void);
 

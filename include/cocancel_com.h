@@ -9,7 +9,7 @@
  * MIDL and widl define; or define COCANCEL_HOST_COM yourself.
  *
  * A misaligned pointer is refused as NULL is, with what the function says of that.
- * "Callers" and "IRQL" are as in cocancel.h. Foreign cancel objects and call contexts are called only where no handler is.
+ * "Callers", "IRQL" and "Progress" are as in cocancel.h. Foreign cancel objects and call contexts are called only where no handler is.
  *
  * Link with -lcocancel, on Windows before -lole32.
  */
@@ -116,7 +116,8 @@ extern "C" {
 #endif
 /* The calling thread's id, as CoCancelCall takes it. 0: not initialised.
 
-   Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks. */
+   Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+   Progress: wait-free (thread id). */
 uint32_t cocancel_thread_id(void);
 #if defined(__cplusplus)
 }
@@ -142,6 +143,7 @@ extern "C" {
 
  Callers: threads, interrupt and signal handlers. IRQL: any. In an interrupt handler thread 0 is refused. Blocks up to the timeout, but not in an
  interrupt handler (in a signal handler it does).
+ Progress: lock-free but for the wait (cancel by thread).
  */
 HRESULT COCANCEL_STDCALL CoCancelCall(DWORD dwThreadId,
                                       ULONG ulTimeout);
@@ -157,6 +159,7 @@ HRESULT COCANCEL_STDCALL CoCancelCall(DWORD dwThreadId,
  E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: lock-free (get a cancel object).
 
  # Safety
 
@@ -176,6 +179,8 @@ HRESULT COCANCEL_STDCALL CoGetCancelObject(DWORD dwThreadId,
  E_UNEXPECTED: there is nothing; E_ACCESSDENIED: the topmost belongs to a call that is still pending. E_UNEXPECTED: also not initialised.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+ Progress: wait-free once attached (register a custom object).
+ Progress: lock-free (unregister a custom object).
 
  # Safety
 
@@ -193,6 +198,7 @@ HRESULT COCANCEL_STDCALL CoSetCancelObject(IUnknown *pUnk);
  initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+ Progress: wait-free (test).
  */
 HRESULT COCANCEL_STDCALL CoTestCancel(void);
 #endif
@@ -206,6 +212,7 @@ HRESULT COCANCEL_STDCALL CoTestCancel(void);
  changed in all three); E_UNEXPECTED: not initialised.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free; the first time as attaching (enable).
  */
 HRESULT COCANCEL_STDCALL CoEnableCallCancellation(LPVOID pReserved);
 #endif
@@ -218,6 +225,7 @@ HRESULT COCANCEL_STDCALL CoEnableCallCancellation(LPVOID pReserved);
  NULL; E_UNEXPECTED: not initialised.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free (disable).
  */
 HRESULT COCANCEL_STDCALL CoDisableCallCancellation(LPVOID pReserved);
 #endif
@@ -231,6 +239,7 @@ HRESULT COCANCEL_STDCALL CoDisableCallCancellation(LPVOID pReserved);
  `*ppInterface` is NULL.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+ Progress: lock-free (get the call context).
 
  # Safety
 
@@ -249,6 +258,7 @@ HRESULT COCANCEL_STDCALL CoGetCallContext(REFIID riid,
  served; E_UNEXPECTED: not initialised.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+ Progress: wait-free once attached (switch the call context).
 
  # Safety
 

@@ -106,7 +106,7 @@ impl<P: Port, S: Storage> Call<'_, P, S> {
         self.runtime.poll(self.begun.call)
     }
 
-    /// Ends the call and says how it ended.
+    /// [`Runtime::finish`]: ends the call and says how it ended.
     ///
     /// # Errors
     ///
@@ -126,6 +126,8 @@ impl<P: Port, S: Storage> Drop for Call<'_, P, S> {
 
 impl<P: Port, S: Storage> Serving<'_, P, S> {
     /// Whether the client has asked to cancel: `RPC_S_CALLPENDING` or `RPC_E_CALL_CANCELED`. One acquire load.
+    ///
+    /// Progress: wait-free (test a call).
     #[inline]
     #[must_use]
     pub fn test(&self) -> Hresult {

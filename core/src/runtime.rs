@@ -31,7 +31,8 @@ use crate::time::{Deadline, Instant, extend};
 /// Call cancellation for the threads of one host: its tables, its clock and its port.
 ///
 /// Several runtimes can live side by side; each knows only its own threads and calls. All operations take `&self` and may be
-/// called from every thread; which of them an interrupt handler may call is said at each.
+/// called from every thread; which of them an interrupt handler may call is said at each. So is its
+/// progress: the claim, and the row of docs/progress.md that says what bounds it.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Runtime<P, S> {

@@ -26,7 +26,8 @@ fn waiting(flags: u32) -> Result<Waiting, Hresult> {
 /// E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
 /// interrupt handler.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+/// Progress: lock-free but for the wait (cancel by thread).
 ///
 /// # Safety
 ///
@@ -49,7 +50,8 @@ pub unsafe extern "C" fn cocancel_cancel_thread(
 /// Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
 /// its thread was disabled or none was free.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler; otherwise lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+/// Progress: lock-free but for the wait (cancel by handle).
 ///
 /// # Safety
 ///
@@ -74,7 +76,8 @@ pub unsafe extern "C" fn cocancel_cancel_call(
 /// runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
 /// one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free, bounded by the budget.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: lock-free (tick).
 ///
 /// # Safety
 ///
@@ -139,6 +142,7 @@ pub const COCANCEL_IS_DISABLED: u32 = 16;
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; looks at each slot once, and for each at its thread's stack, or at every
 /// thread's where that does not show whose it is.
+/// Progress: wait-free (snapshot).
 ///
 /// # Safety
 ///

@@ -95,7 +95,8 @@ fn code(outcome: Outcome) -> Hresult {
 /// be finished by cocancel_finish on this thread; in the last two there is nothing to wait on: the host waits by its own means.
 /// E_INVALIDARG (a NULL `call`, misaligned pointers, unknown flags) and E_UNEXPECTED (not initialised): nothing has begun, the handle is 0.
 ///
-/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free once attached; with a timeout lock-free (begin).
 ///
 /// # Safety
 ///
@@ -121,7 +122,8 @@ pub unsafe extern "C" fn cocancel_begin(
 /// Returns as cocancel_begin; RPC_S_CALLPENDING (a failure code): the call that `*call` names is not finished yet. Where nothing has begun,
 /// `*call` stays as it was.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free; with a timeout lock-free (begin, asynchronous).
 ///
 /// # Safety
 ///
@@ -153,7 +155,8 @@ pub unsafe extern "C" fn cocancel_begin_async(
 /// CO_E_CANCEL_DISABLED, E_OUTOFMEMORY: it took no slot, there is nothing to poll; E_INVALIDARG: a stale or forged handle;
 /// E_UNEXPECTED: not initialised.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: lock-free (poll).
 ///
 /// # Safety
 ///
@@ -184,6 +187,7 @@ pub unsafe extern "C" fn cocancel_poll(
 /// time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets RPC_E_CALL_CANCELED, or E_INVALIDARG when the server's side is done, too.
 ///
 /// Callers: threads. IRQL: <= APC_LEVEL. Blocks.
+/// Progress: lock-free but for the wait (wait).
 ///
 /// # Safety
 ///
@@ -201,7 +205,8 @@ pub unsafe extern "C" fn cocancel_wait(runtime: *mut cocancel_runtime, call: coc
 /// Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
 /// the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
 ///
-/// Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks.
+/// Progress: lock-free (finish).
 ///
 /// # Safety
 ///

@@ -55,6 +55,7 @@ fn put(interface: Result<*mut (), Hresult>, out: &mut LPVOID) -> Hresult {
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. In an interrupt handler thread 0 is refused. Blocks up to the timeout, but not in an
 /// interrupt handler (in a signal handler it does).
+/// Progress: lock-free but for the wait (cancel by thread).
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoCancelCall(dwThreadId: DWORD, ulTimeout: ULONG) -> ComResult {
@@ -69,6 +70,7 @@ pub extern "system" fn CoCancelCall(dwThreadId: DWORD, ulTimeout: ULONG) -> ComR
 /// E_UNEXPECTED: as CoCancelCall. On failure `*ppUnk` is NULL.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: lock-free (get a cancel object).
 ///
 /// # Safety
 ///
@@ -94,6 +96,8 @@ pub unsafe extern "system" fn CoGetCancelObject(dwThreadId: DWORD, iid: REFIID, 
 /// E_UNEXPECTED: there is nothing; E_ACCESSDENIED: the topmost belongs to a call that is still pending. E_UNEXPECTED: also not initialised.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+/// Progress: wait-free once attached (register a custom object).
+/// Progress: lock-free (unregister a custom object).
 ///
 /// # Safety
 ///
@@ -120,6 +124,7 @@ pub unsafe extern "system" fn CoSetCancelObject(pUnk: *mut IUnknown) -> ComResul
 /// initialised; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (test).
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoTestCancel() -> ComResult {
@@ -133,6 +138,7 @@ pub extern "system" fn CoTestCancel() -> ComResult {
 /// changed in all three); E_UNEXPECTED: not initialised.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free; the first time as attaching (enable).
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoEnableCallCancellation(pReserved: LPVOID) -> ComResult {
@@ -148,6 +154,7 @@ pub extern "system" fn CoEnableCallCancellation(pReserved: LPVOID) -> ComResult 
 /// NULL; E_UNEXPECTED: not initialised.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free (disable).
 #[cfg(not(cocancel_host_com))]
 #[unsafe(no_mangle)]
 pub extern "system" fn CoDisableCallCancellation(pReserved: LPVOID) -> ComResult {
@@ -164,6 +171,7 @@ pub extern "system" fn CoDisableCallCancellation(pReserved: LPVOID) -> ComResult
 /// `*ppInterface` is NULL.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+/// Progress: lock-free (get the call context).
 ///
 /// # Safety
 ///
@@ -189,6 +197,7 @@ pub unsafe extern "system" fn CoGetCallContext(riid: REFIID, ppInterface: *mut L
 /// served; E_UNEXPECTED: not initialised.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free once attached (switch the call context).
 ///
 /// # Safety
 ///
@@ -216,6 +225,7 @@ pub unsafe extern "system" fn CoSwitchCallContext(
 /// E_OUTOFMEMORY: too many references of others; E_UNEXPECTED: not initialised. On failure `*object` is NULL.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: lock-free (object of a call).
 ///
 /// # Safety
 ///

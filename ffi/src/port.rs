@@ -280,6 +280,7 @@ mod default {
 /// Returns S_OK; E_INVALIDARG: misaligned.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+/// Progress: wait-free (set hooks).
 ///
 /// # Safety
 ///

@@ -16,6 +16,7 @@ pub const COCANCEL_ABI_VERSION: u32 = 1;
 /// How many bytes of storage a runtime for so many calls and threads needs: COCANCEL_STORAGE_SIZE at run time. 0: more than there can be.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (versions, names, sizes).
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
     layout(calls, threads).map_or(0, |layout| layout.size)
@@ -33,6 +34,7 @@ pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
 /// being set up by somebody else just now (nobody waits).
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free (set up a runtime).
 ///
 /// # Safety
 ///
@@ -112,6 +114,7 @@ pub unsafe extern "C" fn cocancel_init(
 /// The caller sees to it that no other thread is inside one of its functions.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: lock-free (end a runtime).
 ///
 /// # Safety
 ///
@@ -151,6 +154,7 @@ pub unsafe extern "C" fn cocancel_deinit(runtime: *mut cocancel_runtime) -> Hres
 /// Returns S_OK; E_UNEXPECTED: not initialised; E_INVALIDARG: misaligned.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free (set the default runtime).
 ///
 /// # Safety
 ///
@@ -182,6 +186,7 @@ pub unsafe extern "C" fn cocancel_set_default(runtime: *mut cocancel_runtime) ->
 /// much.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+/// Progress: wait-free but for the system's part (set the capacity).
 #[cfg(any(feature = "posix", feature = "windows"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult {
@@ -192,6 +197,7 @@ pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult
 /// COCANCEL_ABI_VERSION of the library that is linked.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (versions, names, sizes).
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_abi_version() -> u32 {
     COCANCEL_ABI_VERSION
@@ -200,6 +206,7 @@ pub extern "C" fn cocancel_abi_version() -> u32 {
 /// The library's version as text, such as "0.1.0". Static.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (versions, names, sizes).
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
@@ -208,6 +215,7 @@ pub extern "C" fn cocancel_version() -> *const c_char {
 /// The name of a code that this library answers with, such as "RPC_E_CALL_CANCELED"; "unknown" for any other. Static.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (versions, names, sizes).
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_hresult_name(code: Hresult) -> *const c_char {
     code.c_name().as_ptr()

@@ -14,7 +14,8 @@ use crate::target::{Target, cocancel_runtime, on};
 /// Returns S_OK; E_OUTOFMEMORY: no slot, the call is served all the same but cannot be cancelled (the handle is valid); E_INVALIDARG,
 /// E_UNEXPECTED: as cocancel_begin.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free; with a timeout lock-free (serve).
 ///
 /// # Safety
 ///
@@ -41,7 +42,8 @@ pub unsafe extern "C" fn cocancel_serve(
 /// `*orphan` (may be NULL) gets the record, which is this side's now. E_INVALIDARG: a stale or forged handle, a NULL `frame`, a misaligned pointer;
 /// E_UNEXPECTED: it is being served already, or was completed; or not initialised.
 ///
-/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: lock-free (enter).
 ///
 /// # Safety
 ///
@@ -76,7 +78,8 @@ pub unsafe extern "C" fn cocancel_enter(
 ///
 /// Returns S_OK; E_UNEXPECTED: not this thread's innermost, or not initialised; E_INVALIDARG: stale or forged.
 ///
-/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks; lock-free.
+/// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: lock-free (leave).
 ///
 /// # Safety
 ///
@@ -106,7 +109,8 @@ fn reply(reply: Result<Reply, Hresult>, orphan: *mut *mut c_void) -> Hresult {
 /// be NULL) gets the record, which is this side's to dispose of. E_INVALIDARG: a stale or forged handle, a misaligned pointer; E_UNEXPECTED: completed already, or
 /// not initialised.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook).
+/// Progress: lock-free (complete).
 ///
 /// # Safety
 ///
@@ -128,7 +132,8 @@ pub unsafe extern "C" fn cocancel_complete(
 /// CO_E_CANCEL_DISABLED, E_OUTOFMEMORY, E_INVALIDARG, E_UNEXPECTED, E_NOTIMPL.
 /// Returns as cocancel_complete.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook); lock-free.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks (it may call the wake hook).
+/// Progress: lock-free (abandon).
 ///
 /// # Safety
 ///
@@ -151,7 +156,8 @@ pub unsafe extern "C" fn cocancel_abandon(
 /// Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be
 /// over; RPC_E_CALL_COMPLETE: no call is being served, or an asynchronous one; E_UNEXPECTED: not initialised.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (test).
 ///
 /// # Safety
 ///
@@ -164,7 +170,8 @@ pub unsafe extern "C" fn cocancel_test(runtime: *mut cocancel_runtime) -> Hresul
 
 /// The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks; wait-free, loads only.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (test a call).
 ///
 /// # Safety
 ///

@@ -10,6 +10,7 @@ use crate::target::{Target, cocancel_runtime, on};
 /// 65,535 times already (nothing changed in both cases); E_UNEXPECTED: the runtime is not initialised; E_INVALIDARG: misaligned.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free; the first time as attaching (enable).
 ///
 /// # Safety
 ///
@@ -26,6 +27,7 @@ pub unsafe extern "C" fn cocancel_enable(runtime: *mut cocancel_runtime) -> Hres
 /// cocancel_enable.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
+/// Progress: wait-free (disable).
 ///
 /// # Safety
 ///
@@ -43,6 +45,7 @@ pub unsafe extern "C" fn cocancel_disable(runtime: *mut cocancel_runtime) -> Hre
 /// Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. PASSIVE_LEVEL if custom cancel objects are left, which it releases. Waits for nobody.
+/// Progress: lock-free (thread exit).
 ///
 /// # Safety
 ///
@@ -60,6 +63,7 @@ pub unsafe extern "C" fn cocancel_thread_exit(runtime: *mut cocancel_runtime) ->
 /// on Windows, elsewhere one that this library hands out; else what the port says. 0: the default runtime is not initialised.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
+/// Progress: wait-free (thread id).
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_thread_id() -> u32 {
     use cocancel::Port;

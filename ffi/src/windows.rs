@@ -11,6 +11,7 @@ const THREAD_DETACH: u32 = 3;
 /// data goes, and so that the DLL can be unloaded. Returns 1.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
+/// Progress: lock-free but for the system's part (DLL entry point).
 ///
 /// # Safety
 ///

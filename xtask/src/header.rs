@@ -11,6 +11,7 @@ use cbindgen::{Builder, Config, DocumentationLength};
 use similar::TextDiff;
 
 use crate::log::Log;
+use crate::progress::{Claims, PAGE};
 use crate::project::Project;
 use crate::report::Outcome;
 
@@ -73,9 +74,13 @@ fn difference(name: &str, old: &str, new: &str) -> String {
 /// The files, with what must stand in them: the headers, and the page that has their table.
 fn wanted(project: &Project) -> Result<Vec<(PathBuf, String)>> {
     let ffi = project.root.join("ffi");
+    let progress = fs::read_to_string(project.root.join(PAGE)).context(PAGE)?;
+    let claims = Claims::of_page(&progress);
     let mut files = Vec::new();
     for header in &HEADERS {
         let text = generate(&ffi, &ffi.join(header.config), header.source)?;
+        let faults = claims.faults(&text);
+        ensure!(faults.is_empty(), "{}: lines that state a progress: {faults:#?}", header.file);
         files.push((project.root.join("include").join(header.file), text));
     }
     let definitions = fs::read_to_string(ffi.join("cocancel.def"))?;

@@ -23,6 +23,7 @@ mod mutate;
 mod no_panic;
 mod on_target;
 mod package;
+mod progress;
 mod project;
 mod report;
 mod scale;
@@ -67,7 +68,8 @@ enum Command {
         /// Run only the steps whose name contains this
         filter: Option<String>,
     },
-    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths, links, commands that texts name
+    /// Checks of the source text: orderings, atomics, heap and locks, layers, defmt's types, words, lengths, links, claims of progress,
+    /// commands that texts name
     Check,
     /// Writes include/*.h from ffi/src
     Header {

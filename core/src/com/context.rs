@@ -60,7 +60,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `CoTestCancel`: whether the client of the call being served has asked to cancel it. `RPC_S_CALLPENDING` (a failure code in spite of
     /// its name) or `RPC_E_CALL_CANCELED`; `RPC_E_CALL_COMPLETE` if no call is being served.
     ///
-    /// Never reads the clock. Wait-free, but for a custom context, which is asked.
+    /// Never reads the clock. A custom context is asked.
+    /// Progress: wait-free (test).
     ///
     /// # Errors
     ///
@@ -89,6 +90,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `CoGetCallContext`: the interface `iid` of the current call context, with a reference.
     ///
     /// Not from interrupt handlers.
+    /// Progress: lock-free (get the call context).
     ///
     /// # Errors
     ///
@@ -111,6 +113,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// given up.
     ///
     /// Not from interrupt handlers.
+    /// Progress: wait-free once attached (switch the call context).
     ///
     /// # Errors
     ///

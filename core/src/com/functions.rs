@@ -46,6 +46,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// that can work. 0 is the calling thread; `u32::MAX` seconds are infinite.
     ///
     /// Also from interrupt handlers: there it never waits, and thread 0 and custom objects are refused.
+    /// Progress: lock-free but for the wait (cancel by thread).
     ///
     /// # Errors
     ///
@@ -71,6 +72,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// has ended.
     ///
     /// Also from interrupt handlers, as [`co_cancel_call`](Self::co_cancel_call).
+    /// Progress: lock-free (get a cancel object).
     ///
     /// # Errors
     ///
@@ -90,6 +92,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// The cancel object of a call by its handle, as a COM object with a reference: how a host gives its asynchronous call objects
     /// `ICancelMethodCalls`.
     ///
+    /// Progress: lock-free (object of a call).
+    ///
     /// # Errors
     ///
     /// Those of [`object_of`](Runtime::object_of); `E_NOINTERFACE` also: the object does not know `iid`.
@@ -101,6 +105,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `CoSetCancelObject` with an object: registers it on top of the calling thread's stack and keeps a reference.
     ///
     /// Whether it can be cancelled through is fixed now: by the thread's enable counter. Not from interrupt handlers.
+    /// Progress: wait-free once attached (register a custom object).
     ///
     /// # Errors
     ///
@@ -132,6 +137,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `CoSetCancelObject(NULL)`: unregisters the calling thread's topmost object. The last to let go of a custom object releases it: that
     /// may be another thread, which is just cancelling through it. A standard object whose call is over leaves the stack, too; its call still has
     /// to be finished, and a thread that exits without finishing it leaves its slot in use. Not from interrupt handlers.
+    /// Progress: lock-free (unregister a custom object).
     ///
     /// # Errors
     ///

@@ -89,7 +89,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// The innermost cancel object of a thread; 0 means the calling thread, which gets `E_NOINTERFACE` in an interrupt handler.
     ///
-    /// Lock-free, at most 16 look-ups. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: lock-free (get a cancel object).
     ///
     /// # Errors
     ///
@@ -111,7 +112,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// The cancel object of a call, by its handle: the way to asynchronous calls.
     ///
-    /// Lock-free. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: lock-free (object of a call).
     ///
     /// # Errors
     ///
@@ -136,7 +138,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Requests cancellation of the innermost call of a thread (0: the calling thread): `CoCancelCall`, but for custom objects.
     ///
-    /// Lock-free but for the wait. Also from interrupt handlers (then it never waits).
+    /// Also from interrupt handlers (then it never waits).
+    /// Progress: lock-free but for the wait (cancel by thread).
     ///
     /// # Errors
     ///
@@ -150,7 +153,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Requests cancellation of a call that the host holds, whatever the enable state.
     ///
-    /// Lock-free but for the wait. Also from interrupt handlers (then it never waits).
+    /// Also from interrupt handlers (then it never waits).
+    /// Progress: lock-free but for the wait (cancel by handle).
     ///
     /// # Errors
     ///
@@ -294,7 +298,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
     /// Asks to cancel the call. With timeout 0 its client is released at once. Otherwise the server sees the request at once, and the
     /// client goes on waiting for it until the deadline; the first to ask may wait with it.
     ///
-    /// Lock-free but for the wait. Also from interrupt handlers (then it never waits).
+    /// Also from interrupt handlers (then it never waits).
+    /// Progress: lock-free but for the wait (cancel through an object).
     ///
     /// # Errors
     ///
@@ -308,6 +313,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
     /// As [`cancel`](Self::cancel), for a canceller with a wait of its own: answers `RPC_S_CALLPENDING` where the other would wait;
     /// then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new, and its `retire`
     /// gets it once, whatever the answer: at once where nothing is waited for, else with the call's last pin.
+    ///
+    /// Progress: lock-free (cancel through an object, polling).
     ///
     /// # Safety
     ///
@@ -332,6 +339,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
 
     /// How the call stands, for whoever cancelled it by [`cancel_polling`](Self::cancel_polling). Expires its deadline if due. The outcome
     /// is the client's: `Completed` means that Cancel's answer is `RPC_E_CALL_COMPLETE`, `Canceled` means `S_OK`.
+    ///
+    /// Progress: lock-free (poll).
     pub fn poll(&self) -> Result<Poll, Hresult> {
         // whoever waits may be another than the one that polls
         match self.runtime.look_for_server(self.slot, None) {
@@ -343,7 +352,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
 
     /// `RPC_E_CALL_CANCELED` if somebody asked to cancel the call, else `RPC_S_CALLPENDING`, also once it has completed uncancelled.
     ///
-    /// Wait-free. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: wait-free (test an object).
     #[inline]
     #[must_use]
     pub fn test(&self) -> Hresult {

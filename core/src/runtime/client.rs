@@ -113,7 +113,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// disabled thread's takes none and costs none, but hides outer calls from cancellers: they get `CO_E_CANCEL_DISABLED`.
     /// With no slot free the call is a barrier: cancellers get `E_NOINTERFACE`.
     ///
-    /// Lock-free. Not from interrupt handlers.
+    /// Not from interrupt handlers.
+    /// Progress: wait-free once attached; with a timeout lock-free (begin).
     #[inline]
     pub fn begin(&self, options: CallOptions) -> Begun {
         let Some(thread) = self.attach() else { return Begun::UNTRACKED };
@@ -132,7 +133,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Begins a call that belongs to no thread: it is found through its handle or object only, and may be finished by any thread.
     /// Always cancellable. `Err`-free like [`begin`](Self::begin).
     ///
-    /// Lock-free. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: wait-free; with a timeout lock-free (begin, asynchronous).
     pub fn begin_async(&self, options: CallOptions) -> Begun {
         match self.claim() {
             None => Begun::UNTRACKED,
@@ -145,6 +147,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Whether the handle names a call whose client has not finished it. An asynchronous call object begins no second call
     /// while this is so.
+    ///
+    /// Progress: wait-free (test a call).
     pub fn is_unfinished(&self, call: CallHandle) -> bool {
         self.named(call).is_ok_and(|((_, slot), generation)| slot.state().of(generation).is_ok_and(State::has_client))
     }
@@ -187,7 +191,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// How the call stands, for its client. Expires its deadline if that is due. If the call was begun with a wake context,
     /// the next change wakes it.
     ///
-    /// Lock-free, never waits.
+    /// Never waits.
+    /// Progress: lock-free (poll).
     ///
     /// # Errors
     ///
@@ -204,6 +209,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Blocks until the call has ended.
     ///
     /// Wakes up only for what concerns this call. One thread at a time waits for a call. Not where nothing can block.
+    /// Progress: lock-free but for the wait (wait).
     ///
     /// # Errors
     ///
@@ -271,7 +277,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// cancelled, as by a canceller with timeout 0. Every call that has begun must be finished, on the thread that
     /// began it (an asynchronous one: on any).
     ///
-    /// Lock-free, never waits. Not from interrupt handlers, but for asynchronous calls.
+    /// Never waits. Not from interrupt handlers, but for asynchronous calls.
+    /// Progress: lock-free (finish).
     ///
     /// # Errors
     ///

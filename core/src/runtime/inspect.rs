@@ -37,7 +37,9 @@ pub struct CallInfo {
 
 impl<P: Port, S: Storage> Runtime<P, S> {
     /// All slots in use, one after the other. Others go on meanwhile, so this is no instant of the whole. One that stays
-    /// [`Claimed`](Phase::Claimed) was left so by a thread that died while it began a call. Wait-free.
+    /// [`Claimed`](Phase::Claimed) was left so by a thread that died while it began a call.
+    ///
+    /// Progress: wait-free (snapshot).
     pub fn calls(&self) -> impl Iterator<Item = CallInfo> {
         (0..self.slots()).filter_map(|index| {
             let slot = self.slot(index)?;
@@ -63,6 +65,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The first `N` slots in use, and how many there are in all: for a report from a place that cannot allocate.
+    ///
+    /// Progress: wait-free (snapshot).
     pub fn snapshot<const N: usize>(&self) -> (heapless::Vec<CallInfo, N>, usize) {
         let mut first = heapless::Vec::new();
         let mut all = 0;
@@ -108,6 +112,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Ends the runtime, so that its storage can be given back: the calling thread is detached.
     ///
     /// The host sees to it that no other thread is inside an operation, or begins one, from here on.
+    ///
+    /// Progress: lock-free (end a runtime).
     ///
     /// # Errors
     ///

@@ -34,7 +34,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Registers a call whose client is elsewhere (another process, another board): the server's side only. It ends with
     /// [`complete`](Self::complete). The transport cancels it through its handle.
     ///
-    /// Lock-free. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: wait-free; with a timeout lock-free (serve).
     pub fn serve(&self, options: CallOptions) -> Begun {
         match self.claim() {
             None => Begun::UNTRACKED,
@@ -49,7 +50,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// call. Returns the frame to [`leave`](Self::leave): the call's handle, or that of a frame of its own where the call
     /// took no slot. Such calls are always admitted.
     ///
-    /// Lock-free. Not from interrupt handlers.
+    /// Not from interrupt handlers.
+    /// Progress: lock-free (enter).
     ///
     /// # Errors
     ///
@@ -117,7 +119,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Undoes the calling thread's innermost [`enter`](Self::enter); what it served before is current again. Before or after
     /// [`complete`](Self::complete).
     ///
-    /// Lock-free. Not from interrupt handlers.
+    /// Not from interrupt handlers.
+    /// Progress: lock-free (leave).
     ///
     /// # Errors
     ///
@@ -158,7 +161,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// The server's side is done: the reply stands in the host's record. Tells whose the record is now.
     ///
-    /// Lock-free, at most one wake for each side that waits. Also from interrupt handlers.
+    /// At most one wake for each side that waits. Also from interrupt handlers.
+    /// Progress: lock-free (complete).
     ///
     /// # Errors
     ///
@@ -182,7 +186,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `RPC_E_CALL_CANCELED`, `RPC_S_CALLPENDING`, `CO_E_CANCEL_DISABLED`, `E_OUTOFMEMORY`, `E_INVALIDARG`, `E_UNEXPECTED`,
     /// `E_NOTIMPL`. Tells whose the record is now.
     ///
-    /// Progress, callers and errors as [`complete`](Self::complete).
+    /// Callers and wakes as [`complete`](Self::complete).
+    /// Progress: lock-free (abandon).
     ///
     /// # Errors
     ///
@@ -227,8 +232,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// in spite of its name) while nobody has, `RPC_E_CALL_CANCELED` once somebody has, `RPC_E_CALL_COMPLETE` if no call is
     /// being served, or an asynchronous one.
     ///
-    /// Wait-free: loads only, never the clock. From interrupt handlers it answers for the thread that was interrupted, if the port's
+    /// Never looks at the clock. From interrupt handlers it answers for the thread that was interrupted, if the port's
     /// thread-local storage does.
+    /// Progress: wait-free (test).
     #[inline]
     pub fn test(&self) -> Hresult {
         let Some((_, thread)) = self.current() else { return Hresult::RPC_E_CALL_COMPLETE };
@@ -244,7 +250,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// The same for a call by its handle, from anywhere. `E_INVALIDARG`: stale or forged.
     ///
-    /// Wait-free. Also from interrupt handlers.
+    /// Also from interrupt handlers.
+    /// Progress: wait-free (test a call).
     pub fn test_call(&self, call: CallHandle) -> Hresult {
         match self.named(call) {
             Ok(((_, slot), generation)) => match slot.state().of(generation) {

@@ -97,6 +97,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// those already pending are not touched.
     ///
     /// Not from interrupt handlers.
+    /// Progress: wait-free; the first time as attaching (enable).
     ///
     /// # Errors
     ///
@@ -114,6 +115,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// Undoes one [`enable`](Self::enable) of the calling thread. `Ok` also while it stays enabled because of nesting.
     ///
     /// Not from interrupt handlers.
+    /// Progress: wait-free (disable).
     ///
     /// # Errors
     ///
@@ -130,6 +132,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// record that nobody is left to own goes to [`Port::orphaned`]. A thread that was never attached: nothing happens.
     ///
     /// Hosts call it when a thread ends (the POSIX port does by itself). Waits for nobody. Not from interrupt handlers.
+    /// Progress: lock-free (thread exit).
     pub fn thread_exit(&self) {
         // one that was killed while it attached, or in here, has no word of its own yet or any more; by its id it is found
         let by_id = || Some(self.port.thread_id()).filter(|id| *id != 0).and_then(|id| self.find_thread(id));

@@ -53,8 +53,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// 0 if the budget ran out, `None` if nothing has a deadline.
     ///
     /// For hosts where nobody else looks: polling clients that sleep, cancellers that do not wait. Where clients and cancellers
-    /// block in the library's waits they keep their deadlines themselves. Costs two loads while nothing is due. Lock-free,
-    /// bounded by the budget; also from interrupt handlers.
+    /// block in the library's waits they keep their deadlines themselves. Costs two loads while nothing is due. Also
+    /// from interrupt handlers.
+    /// Progress: lock-free (tick).
     ///
     /// Several may tick at once, and the soonest of their answers counts. With a budget of all slots (`u32::MAX` will do) one that is stopped
     /// in here, or cut into by another, keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.

@@ -7,6 +7,7 @@ mod layers;
 mod length;
 mod links;
 mod orderings;
+mod progress;
 mod rust;
 mod storage;
 mod tree;
@@ -57,6 +58,7 @@ fn all(project: &Project) -> Result<Vec<Finding>> {
     findings.extend(words::check(&tree, &project.root)?);
     findings.extend(length::check(&tree));
     findings.extend(links::check(&tree));
+    findings.extend(progress::check(&tree)?);
     let steps: Vec<_> = suite::steps(project)?.into_iter().map(|step| step.name).collect();
     findings.extend(commands::check(&tree, &steps)?);
     Ok(findings)

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use regex::Regex;
 
+use crate::progress;
+
 /// What a comment may say, with the row of the table that it makes. In the order of the table.
 const LINES: [(&str, &str); 4] = [
     ("Callers: threads, interrupt and signal handlers. IRQL: any.", "| any | threads and handlers |"),
@@ -19,7 +21,7 @@ const END: &str = "<!-- end -->";
 /// A function with its line, as an index of [`LINES`].
 type Callers = BTreeMap<String, usize>;
 
-/// The functions of a header. One whose comment has not exactly one such line is an error.
+/// The functions of a header. One whose comment has not exactly one such line is an error, and so is one that does not state its progress.
 fn of_header(text: &str) -> Result<Callers> {
     // a comment, directives, and what ends in `);` without a comment in between; a pointer to a function has `)(` in it
     let prototype = Regex::new(
@@ -31,6 +33,8 @@ fn of_header(text: &str) -> Result<Callers> {
         let comment = function.get(1).map_or("", |comment| comment.as_str());
         let said: Vec<usize> = (0..LINES.len()).filter(|&i| comment.contains(LINES[i].0)).collect();
         let [line] = said[..] else { bail!("the comment of {name} needs one line of the kind \"{}\"", LINES[0].0) };
+        let example = progress::EXAMPLE;
+        ensure!(progress::is_stated(comment), "the comment of {name} needs a line of the kind \"{example}\"");
         found.insert(name.to_owned(), line);
     }
     Ok(found)
@@ -75,8 +79,8 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "/* No function. */\ntypedef int32_t (*hook)(void *user);\n\
-        /*\n First.\n\n Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.\n */\nint32_t cocancel_a(void *p,\n   int b);\n\
-        /* Second. Callers: threads, interrupt and signal handlers. IRQL: any. */\n#if defined(X)\nHRESULT WINAPI CoB(void);\n#endif\n";
+        /*\n First.\n\n Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.\n Progress: lock-free (a).\n */\nint32_t cocancel_a(void *p,\n   int b);\n\
+        /* Second. Callers: threads, interrupt and signal handlers. IRQL: any.\n Progress: wait-free (b). */\n#if defined(X)\nHRESULT WINAPI CoB(void);\n#endif\n";
 
     #[test]
     fn each_function_says_who_may_call_it() {
@@ -89,6 +93,7 @@ mod tests {
         assert!(of_header(&GOOD.replace("Callers: threads. IRQL: PASSIVE_LEVEL.", "")).is_err());
         assert!(of_header(&GOOD.replace("PASSIVE_LEVEL", "PASSIVE")).is_err());
         assert!(of_header("int cocancel_c(void);\n").is_err());
+        assert!(of_header(&GOOD.replace("Progress: lock-free (a).", "")).is_err());
         let text = page("", [GOOD], "EXPORTS\n CoB\n cocancel_d\n");
         assert!(text.is_err_and(|e| e.to_string().contains("cocancel_d")));
         let other = GOOD.replace("PASSIVE_LEVEL", "<= APC_LEVEL");

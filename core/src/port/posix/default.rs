@@ -67,6 +67,8 @@ fn choose(candidate: &'static PosixRuntime) -> Result<&'static PosixRuntime, &'s
 
 /// Sets the capacity of the default runtime, once, before its first use.
 ///
+/// Progress: wait-free but for the system's part (set the capacity).
+///
 /// # Errors
 ///
 /// `E_UNEXPECTED`: it is in use already. `E_INVALIDARG`: a capacity of 0, or one that handles cannot name. `E_OUTOFMEMORY`: the
@@ -140,6 +142,8 @@ impl Hooks {
 static HOOKS: Global<Hooks> = Global::new();
 
 /// Sets the hooks of the default runtime; `None` takes them away. To be set before the calls that they are for begin.
+///
+/// Progress: wait-free (set hooks).
 pub fn set_hooks(hooks: Option<&'static Hooks>) {
     HOOKS.set(hooks);
 }
