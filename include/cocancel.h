@@ -19,7 +19,8 @@
  *     "IRQL" is for a kernel whose storage and port are resident, and for a port and hooks that work at that level; a built-in default runtime
  *     is for programs, at PASSIVE_LEVEL.
  *   - Where the port's in_interrupt says so, nothing waits and no thread attaches: one that is to begin calls at a raised IRQL enables
- *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with timeout 0 or COCANCEL_NO_WAIT.
+ *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with timeout 0 or COCANCEL_NO_WAIT,
+ *     and not before the process has used that runtime: its first use installs a fork handler, for which POSIX wants no signal handler.
  *   - "Progress" is what a function needs of other threads in order to come to its end. Wait-free: nothing, the number of its own steps has a
  *     bound. Lock-free: it starts over only where another thread's operation went on meanwhile; so is attaching, by which a thread gets its slot.
  *     In parentheses the operation's row in docs/progress.md, in the library's sources, which has the bounds. Hooks and the port's functions
