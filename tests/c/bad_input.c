@@ -143,6 +143,10 @@ static void pointers(void) {
     CHECK(cocancel_cancel_call(NULL, call, 0, 2), COCANCEL_E_INVALIDARG);
     CHECK(cocancel_enter(NULL, call, NULL, NULL), COCANCEL_E_INVALIDARG);
     CHECK(cocancel_enter(NULL, call, (cocancel_call *)odd_call, NULL), COCANCEL_E_INVALIDARG);
+    CHECK(cocancel_enter(NULL, call, &frame, (void **)odd_object), COCANCEL_E_INVALIDARG);
+    CHECK(cocancel_complete(NULL, call, (void **)odd_object), COCANCEL_E_INVALIDARG);
+    CHECK(cocancel_abandon(NULL, call, COCANCEL_E_FAIL, (void **)odd_object), COCANCEL_E_INVALIDARG);
+    CHECK(cocancel_test_call(NULL, call), COCANCEL_RPC_S_CALLPENDING);
     CHECK(cocancel_poll(NULL, call, (uint32_t *)odd_count), COCANCEL_E_INVALIDARG);
     CHECK(cocancel_object_of(NULL, call, &IID_IUnknown, NULL), COCANCEL_E_INVALIDARG);
     CHECK(cocancel_object_of(NULL, call, &IID_IUnknown, (void **)odd_object), COCANCEL_E_INVALIDARG);

@@ -1,5 +1,6 @@
 /* A forked child starts with an empty runtime; calls pending in the parent are not the child's. SPDX-License-Identifier: MIT OR Apache-2.0 */
 #define _GNU_SOURCE
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,24 +28,57 @@ static int child(uint32_t parent, cocancel_call parents) {
     return failures != 0;
 }
 
+/* Where there is no memory for tables of its own, a child goes on in its copy of the parent's, where their calls keep their slots. */
+static int child_without_memory(cocancel_call parents) {
+    struct rlimit none = {0, 0}, before;
+    cocancel_call call;
+    CHECK_TRUE(getrlimit(RLIMIT_AS, &before) == 0);
+    none.rlim_max = before.rlim_max;
+    CHECK_TRUE(setrlimit(RLIMIT_AS, &none) == 0);
+    CHECK(CoEnableCallCancellation(NULL), S_OK);
+    CHECK_TRUE(setrlimit(RLIMIT_AS, &before) == 0);
+    CHECK_TRUE(slots_in_use(NULL) == 1);
+    CHECK(cocancel_begin(NULL, NULL, &call), S_OK);
+    CHECK(cocancel_finish(NULL, parents), E_INVALIDARG);
+    CHECK(CoCancelCall(cocancel_thread_id(), 0), S_OK);
+    CHECK(cocancel_finish(NULL, call), RPC_E_CALL_CANCELED);
+    CHECK(cocancel_complete(NULL, call, NULL), RPC_E_CALL_CANCELED);
+    CHECK_TRUE(slots_in_use(NULL) == 1);
+    return failures != 0;
+}
+
+static int ends_well(pid_t process) {
+    int status = -1;
+    return waitpid(process, &status, 0) == process && status == 0;
+}
+
 int main(void) {
     cocancel_call call;
-    int status = -1;
     pid_t process;
     CHECK(CoEnableCallCancellation(NULL), S_OK);
     CHECK(cocancel_begin(NULL, NULL, &call), S_OK);
+    fflush(stdout);
     process = fork();
     if (process == 0) {
-        /* a child of the child, too */
-        pid_t grandchild;
-        int first = child((uint32_t)getppid(), call);
+        /* children of the child, too: one whose parent has not used it yet, and one whose parent has */
+        pid_t grandchild = fork();
+        int well;
+        if (grandchild == 0) _exit(child((uint32_t)getppid(), call));
+        well = ends_well(grandchild) && child((uint32_t)getppid(), call) == 0;
         grandchild = fork();
         if (grandchild == 0) _exit(child((uint32_t)getppid(), call));
-        if (waitpid(grandchild, &status, 0) != grandchild || status != 0) first = 1;
+        well = ends_well(grandchild) && well;
         fflush(stdout);
-        _exit(first);
+        _exit(!well);
     }
-    CHECK_TRUE(waitpid(process, &status, 0) == process && status == 0);
+    CHECK_TRUE(ends_well(process));
+    process = fork();
+    if (process == 0) {
+        int failed = child_without_memory(call);
+        fflush(stdout);
+        _exit(failed);
+    }
+    CHECK_TRUE(ends_well(process));
     /* the parent's call has not noticed */
     CHECK(cocancel_poll(NULL, call, NULL), RPC_S_CALLPENDING);
     CHECK(cocancel_complete(NULL, call, NULL), S_OK);

@@ -199,12 +199,53 @@ static void default_runtime(void) {
     CHECK_LIFE(&port, "begun requested canceled finished orphaned");
     CHECK_TOLD(&port, "for-ever");
     CHECK_WAKES(&port, "a retire a");
+    /* without the wake hook a context is only a word */
+    functions.hooks.wake = NULL;
+    CHECK(cocancel_set_hooks(&functions.hooks), COCANCEL_S_OK);
+    CHECK(cocancel_begin_async(NULL, &options, &call), COCANCEL_S_OK);
+    CHECK(cocancel_poll(NULL, call, NULL), COCANCEL_RPC_S_CALLPENDING);
+    CHECK(cocancel_cancel_call(NULL, call, 0, 0), COCANCEL_S_OK);
+    CHECK(cocancel_finish(NULL, call), COCANCEL_RPC_E_CALL_CANCELED);
+    CHECK(cocancel_complete(NULL, call, NULL), COCANCEL_RPC_E_CALL_CANCELED);
+    CHECK_LIFE(&port, "begun canceled finished orphaned");
+    CHECK_WAKES(&port, "retire a");
+    CHECK_TOLD(&port, "0");
     CHECK(cocancel_set_hooks(NULL), COCANCEL_S_OK);
     CHECK(cocancel_begin_async(NULL, &options, &call), COCANCEL_S_OK);
     CHECK(cocancel_finish(NULL, call), COCANCEL_RPC_E_CALL_CANCELED);
     CHECK(cocancel_complete(NULL, call, NULL), COCANCEL_RPC_E_CALL_CANCELED);
     CHECK_LIFE(&port, "");
     CHECK_TRUE(slots_in_use(NULL) == 0);
+}
+
+/* A port without any hook: calls go on, and nobody is told of them. */
+static void no_hooks(void) {
+    static COCANCEL_STORAGE(room, 2, 1);
+    static cocancel_port functions; /* the library keeps a pointer to it */
+    cocancel_runtime *quiet;
+    cocancel_call_options options = {0};
+    cocancel_call call;
+    functions = hand_polling(&port);
+    memset(&functions.hooks, 0, sizeof functions.hooks);
+    functions.hooks.user = &port;
+    options.context = a;
+    options.host = a;
+    CHECK(cocancel_init(COCANCEL_ABI_VERSION, room, sizeof room, 2, 1, &functions, &quiet), COCANCEL_S_OK);
+    CHECK(cocancel_begin_async(quiet, &options, &call), COCANCEL_S_OK);
+    CHECK(cocancel_poll(quiet, call, NULL), COCANCEL_RPC_S_CALLPENDING);
+    CHECK(cocancel_cancel_call(quiet, call, 5, COCANCEL_NO_WAIT), COCANCEL_S_OK);
+    CHECK(cocancel_complete(quiet, call, NULL), COCANCEL_S_OK);
+    CHECK(cocancel_finish(quiet, call), COCANCEL_S_OK);
+    /* nor is anybody told of the record of a thread that ends */
+    CHECK(cocancel_enable(quiet), COCANCEL_S_OK);
+    CHECK(cocancel_begin(quiet, &options, &call), COCANCEL_S_OK);
+    CHECK(cocancel_complete(quiet, call, NULL), COCANCEL_S_OK);
+    CHECK(cocancel_thread_exit(quiet), COCANCEL_S_OK);
+    CHECK_TRUE(slots_in_use(quiet) == 0);
+    CHECK(cocancel_deinit(quiet), COCANCEL_S_OK);
+    CHECK_LIFE(&port, "");
+    CHECK_WAKES(&port, "");
+    CHECK_TOLD(&port, "");
 }
 
 int main(void) {
@@ -222,5 +263,6 @@ int main(void) {
     canceller();
     CHECK(cocancel_deinit(runtime), COCANCEL_S_OK);
     default_runtime();
+    no_hooks();
     return failures != 0;
 }

@@ -66,7 +66,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// The slot of one of our objects.
-    pub(super) fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
+    pub(crate) fn slot_at(&self, object: *mut ()) -> Option<Slot<'_>> {
         let calls = self.storage.calls();
         let index = match position(calls, object.addr()) {
             Some(index) => index,

@@ -109,3 +109,13 @@ fn keys_that_all_share_one_home_are_found() {
         }
     }
 }
+
+#[test]
+fn without_cells_nothing_is_found() {
+    let threads = [ThreadSlot::new()];
+    let index = Index { cells: &[], threads: &threads };
+    assert!(threads[0].claim(7));
+    index.insert(7, 0);
+    assert!(index.find(7).is_none());
+    index.remove(7, 0);
+}

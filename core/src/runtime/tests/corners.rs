@@ -218,3 +218,39 @@ fn a_call_taken_off_the_stack_ends_with_its_thread() {
     runtime.thread_exit();
     assert_eq!((runtime.calls().count(), runtime.threads()), (0, 0));
 }
+
+#[cfg(feature = "com")]
+#[test]
+fn an_address_within_an_object_is_no_object() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    let (slot, _) = runtime.named(call).unwrap();
+    let object = slot.1.object();
+    assert_eq!(runtime.slot_at(object).map(|found| found.0), Some(slot.0));
+    let size = size_of::<crate::thread::ThreadSlot>();
+    (1..size).for_each(|away| assert!(runtime.slot_at(object.wrapping_byte_add(away)).is_none(), "{away}"));
+}
+
+#[cfg(feature = "com")]
+#[test]
+fn with_all_pins_taken_a_context_without_references_gives_none() {
+    use crate::com::{guid::IID_IUNKNOWN, object::Vtable};
+    let runtime: &'static Rt = std::boxed::Box::leak(std::boxed::Box::new(runtime()));
+    let call = runtime.serve(CallOptions::new()).call;
+    let frame = runtime.enter(call).unwrap();
+    // SAFETY: NULL is always right
+    let context = unsafe { runtime.co_switch_call_context(null_mut()) }.unwrap();
+    pin(runtime, call, State::pin_reserved);
+    // SAFETY: one of the runtime's objects, whose call is still served
+    let Vtable { query_interface, add_ref, .. } = unsafe { **context.cast::<*const Vtable>() };
+    let mut out = null_mut();
+    // SAFETY: as above; `out` is writable
+    assert_eq!(unsafe { query_interface(context, &IID_IUNKNOWN, &raw mut out) }, Hresult::E_OUTOFMEMORY);
+    assert!(out.is_null());
+    // SAFETY: as above
+    assert_eq!(unsafe { add_ref(context) }, 0);
+    // SAFETY: as above
+    unsafe { runtime.co_switch_call_context(context) }.unwrap();
+    assert_eq!(runtime.leave(frame), Ok(()));
+}
