@@ -24,11 +24,32 @@ use crate::tools::{self, GCC};
 pub const LIST: &str = "tests/coverage-unreached.toml";
 /// What is measured.
 const SOURCES: [&str; 2] = ["core/src", "ffi/src"];
-/// The tests that are run for it: those of the core, and the C programs for the C functions.
-const TESTS: [&str; 3] = ["cocancel", "cocancel-host-tests", "cocancel-c-tests"];
-const FEATURES: &str = "cocancel/com,cocancel/posix,cocancel/bare-metal";
+/// Tests that are built together.
+struct Part {
+    name: &'static str,
+    packages: &'static [&'static str],
+    features: &'static str,
+    flags: &'static str,
+}
+
+/// The tests that are run for it.
+const PARTS: [Part; 2] = [
+    // those of the core, and the C programs for the C functions
+    Part {
+        name: "plain",
+        packages: &["cocancel", "cocancel-host-tests", "cocancel-c-tests"],
+        features: "cocancel/com,cocancel/posix,cocancel/bare-metal",
+        flags: "",
+    },
+    // another thread between any two steps: the outcomes that no test with real threads reaches each time
+    Part { name: "steps", packages: &["cocancel-kill-anywhere"], features: "", flags: " --cfg cocancel_steps" },
+];
+/// Branches, too. The third is for `%c` below. Atomic counters, because a condition's outcome is the difference of two, and lost counts
+/// would make outcomes of nothing.
+const FLAGS: &str = "-Cinstrument-coverage -Zcoverage-options=branch -Cllvm-args=-runtime-counter-relocation \
+                     -Cllvm-args=-instrprof-atomic-counter-update-all";
 /// `%c`: counted in the file itself, so that a process that ends by `_exit` has its counts there, too.
-const PROFILE: &str = "%p-%m.profraw";
+const PROFILE: &str = "%c%p-%m.profraw";
 
 /// `cargo xtask coverage`
 pub fn command(project: &Project) -> Result<ExitCode> {
@@ -110,20 +131,22 @@ fn measure(project: &Project, log: &mut Log) -> Result<Vec<File>> {
     if profiles.exists() {
         fs::remove_dir_all(&profiles)?;
     }
-    let mut test =
-        toolchain.program(project, Path::new("cargo")).args(["test", "--lib", "--tests", "--features", FEATURES]);
-    for package in TESTS {
-        test = test.args(["-p", package]);
-    }
-    let test = test
-        .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", "-Cinstrument-coverage -Zcoverage-options=branch")
-        .env("LLVM_PROFILE_FILE", profiles.join(PROFILE))
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    let said = log.check(&test)?;
-    let mut objects = vec![target.join("debug/libcocancel.so")];
     let executable = Regex::new(r"(?m)^\s+Running .*\((.*)\)$").expect("a constant pattern");
-    objects.extend(executable.captures_iter(&said).map(|found| project.root.join(&found[1])));
+    let mut objects = vec![target.join("plain/debug/libcocancel.so")];
+    for part in &PARTS {
+        let mut test = toolchain.program(project, Path::new("cargo")).args(["test", "--lib", "--tests"]);
+        for package in part.packages {
+            test = test.args(["-p", package]);
+        }
+        let test = test
+            .args(["--features", part.features])
+            .env("CARGO_TARGET_DIR", target.join(part.name))
+            .env("RUSTFLAGS", FLAGS.to_owned() + part.flags)
+            .env("LLVM_PROFILE_FILE", profiles.join(PROFILE))
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        let said = log.check(&test)?;
+        objects.extend(executable.captures_iter(&said).map(|found| project.root.join(&found[1])));
+    }
     let merged = target.join("merged.profdata");
     let raw = fs::read_dir(&profiles)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     log.check(&Cmd::new(bin.join("llvm-profdata")).args(["merge", "-sparse", "-o"]).arg(&merged).args(raw))?;
@@ -196,10 +219,10 @@ fn files(root: &Path, json: &str) -> Result<Vec<File>> {
 fn outcomes(file: &str, text: &str, branches: &[Branch]) -> Vec<Seen> {
     let lines: Vec<&str> = text.lines().collect();
     let tests = lines.windows(2).position(|two| two[0] == "#[cfg(test)]" && two[1].starts_with("mod tests {"));
-    let mut counts = BTreeMap::<_, [u64; 2]>::new();
+    let mut counts = BTreeMap::<_, [bool; 2]>::new();
     for Branch(line, column, last_line, last_column, yes, no, ..) in branches {
         let count = counts.entry((*line, *column, *last_line, *last_column)).or_default();
-        *count = [count[0] + yes, count[1] + no];
+        *count = [count[0] | (*yes > 0), count[1] | (*no > 0)];
     }
     let mut outcomes = Vec::new();
     for ((line, column, last_line, last_column), count) in counts {
@@ -207,10 +230,10 @@ fn outcomes(file: &str, text: &str, branches: &[Branch]) -> Vec<Seen> {
         // columns are in bytes
         let last = if last_line == line { last_column - 1 } else { code.len() };
         let condition = code.get(column - 1..last).unwrap_or(code).trim();
-        for (outcome, count) in ["true", "false"].into_iter().zip(count) {
+        for (outcome, reached) in ["true", "false"].into_iter().zip(count) {
             let what = format!("`{condition}` never {outcome}");
             let place = Place { file: file.into(), code: code.trim().into(), what };
-            outcomes.push(Seen { place, line, missed: count == 0 });
+            outcomes.push(Seen { place, line, missed: !reached });
         }
     }
     outcomes
