@@ -120,6 +120,13 @@ mod tests {
             CallHandle::from_bits(beyond).map(CallHandle::named),
             Some(Named::Marker { head, below: Marker::Disabled })
         );
+        for bits in [1 << 30, 1 << 31, u32::MAX] {
+            let head = Head::from_bits(bits);
+            assert_eq!(
+                CallHandle::of_marker(head, Marker::Barrier).named(),
+                Named::Marker { head, below: Marker::Barrier }
+            );
+        }
         let largest = |index: usize| CallHandle::pack(index << GENERATION_BITS | 7, TAG_SLOT).named();
         assert_eq!(largest(MAX_INDEX), Named::Slot { index: MAX_INDEX, generation: 7 });
         assert_eq!(largest(MAX_INDEX + 1), Named::Slot { index: 0, generation: 7 }, "no larger one fits");

@@ -254,3 +254,40 @@ fn with_all_pins_taken_a_context_without_references_gives_none() {
     unsafe { runtime.co_switch_call_context(context) }.unwrap();
     assert_eq!(runtime.leave(frame), Ok(()));
 }
+
+#[test]
+fn guards_end_what_they_began() {
+    let runtime = runtime();
+    let served = runtime.serve(CallOptions::new()).call;
+    {
+        let _enabled = runtime.enabled().unwrap();
+        let call = runtime.call(CallOptions::new());
+        assert_eq!(call.cancellable(), Ok(()));
+        assert_eq!(runtime.test_call(call.handle()), Hresult::RPC_S_CALLPENDING);
+        let handle = call.handle();
+        drop(call);
+        assert_eq!(runtime.test_call(handle), Hresult::RPC_E_CALL_CANCELED, "given up");
+        assert_eq!(runtime.finish(handle), Err(Hresult::E_INVALIDARG), "and finished");
+        let serving = runtime.serving(served).unwrap();
+        assert_eq!((serving.test(), runtime.test()), (Hresult::RPC_S_CALLPENDING, Hresult::RPC_S_CALLPENDING));
+        drop(serving);
+        assert_eq!(runtime.test(), Hresult::RPC_E_CALL_COMPLETE, "left");
+    }
+    assert_eq!(runtime.disable(), Err(Hresult::CO_E_CANCEL_DISABLED));
+    assert_eq!(runtime.call(CallOptions::new()).cancellable(), Err(Hresult::CO_E_CANCEL_DISABLED));
+}
+
+#[test]
+fn a_round_of_a_table_meets_each_entry_once() {
+    let table = [0, 1, 2, 3];
+    for start in 0..=table.len() as u32 + 1 {
+        let mut met: Vec<_> = super::super::round(&table, start).map(|(index, entry)| (index, *entry)).collect();
+        if let Some(first) = met.first().filter(|_| start < 4) {
+            assert_eq!(*first, (start, start));
+        }
+        met.sort_unstable();
+        assert_eq!(met, [(0, 0), (1, 1), (2, 2), (3, 3)]);
+    }
+    let runtime = runtime();
+    assert_eq!(runtime.slots(), 4 + 3);
+}
