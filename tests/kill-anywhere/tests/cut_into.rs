@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 
 use cocancel::com::Guid;
 use cocancel::com::object::Vtable;
-use cocancel::{CallOptions, Fixed, Hresult, Port, Runtime, Timeout, WaitPoint, Waiting, before_each_atomic_operation};
+use cocancel::{CallOptions, Fixed, Hresult, Outcome, Port, Runtime, Timeout, WaitPoint, Waiting, before_each_atomic_operation};
 
 thread_local! {
     static ID: Cell<u32> = const { Cell::new(1) };
@@ -272,4 +272,151 @@ fn a_switched_out_context_is_still_asked_as_a_foreign_one() {
     assert_eq!(rt.co_test_cancel(), Hresult::RPC_S_CALLPENDING);
     // SAFETY: as above
     unsafe { rt.co_switch_call_context(null_mut()) }.unwrap();
+}
+
+/// A thread of the tests', to go on as later.
+#[derive(Clone, Copy)]
+struct Thread {
+    id: u32,
+    local: u32,
+}
+
+impl Thread {
+    fn start<T>(id: u32, work: impl FnOnce() -> T) -> (Self, T) {
+        as_thread(id, || {
+            let result = work();
+            (Self { id, local: LOCAL.get() }, result)
+        })
+    }
+
+    fn go_on(self, work: impl FnOnce()) {
+        as_thread(self.id, || {
+            LOCAL.set(self.local);
+            work();
+        });
+    }
+}
+
+/// What becomes of a thread while another looks it up.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Change {
+    NextCall,
+    Exit,
+    ExitAndAStranger,
+}
+
+#[test]
+fn a_thread_that_changes_while_it_is_looked_up() {
+    use Change::{Exit, ExitAndAStranger, NextCall};
+    for (has_call, change) in
+        [(true, NextCall), (true, Exit), (true, ExitAndAStranger), (false, Exit), (false, ExitAndAStranger)]
+    {
+        let mut at = 1;
+        while at < 1000 {
+            let rt = runtime();
+            let begin = move || rt.begin(CallOptions::new()).call;
+            let (thread, call) = Thread::start(2, || {
+                rt.enable().unwrap();
+                has_call.then(begin)
+            });
+            let work = move || {
+                thread.go_on(|| {
+                    if let Some(call) = call {
+                        rt.complete(call).ok();
+                        rt.finish(call).unwrap();
+                    }
+                    match change {
+                        NextCall => _ = begin(),
+                        Exit | ExitAndAStranger => rt.thread_exit(),
+                    }
+                });
+                if change == ExitAndAStranger {
+                    Thread::start(3, || {
+                        rt.enable().unwrap();
+                        begin();
+                    });
+                }
+            };
+            let mut answer = Hresult::S_OK;
+            let cancel = || answer = rt.cancel_thread(2, Timeout::ZERO, Waiting::Never);
+            if !cut_into(at, work, cancel) {
+                break;
+            }
+            let plausible = [Hresult::S_OK, Hresult::E_NOINTERFACE, Hresult::RPC_E_CALL_COMPLETE];
+            assert!(plausible.contains(&answer), "{change:?} before step {at}: {answer:?}");
+            let strangers = rt.calls().filter(|call| call.thread == Some(3));
+            assert!(!strangers.into_iter().any(|call| call.requested), "{change:?} before step {at}: a stranger's call");
+            at += 1;
+        }
+        assert!((4..1000).contains(&at), "{at} steps");
+    }
+}
+
+#[test]
+fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
+    let mut at = 1;
+    while at < 1000 {
+        let rt = runtime();
+        rt.enable().unwrap();
+        let call = rt.begin(CallOptions::new().timeout(Timeout::millis(5))).call;
+        NOW.set(10);
+        let mut answer = Hresult::S_OK;
+        let reply = move || _ = rt.complete(call);
+        if !cut_into(at, reply, || answer = rt.cancel_call(call, Timeout::millis(9), Waiting::Never)) {
+            break;
+        }
+        let outcome = rt.finish(call);
+        let expected = match outcome {
+            Ok(Outcome::Completed) => Hresult::RPC_E_CALL_COMPLETE,
+            _ => Hresult::RPC_E_CALL_CANCELED,
+        };
+        assert_eq!(answer, expected, "a reply before step {at}: {outcome:?}");
+        at += 1;
+    }
+    assert!((4..1000).contains(&at), "{at} steps");
+}
+
+#[test]
+fn two_tickers_with_small_budgets() {
+    let mut at = 1;
+    while at < 1000 {
+        let rt = runtime();
+        rt.enable().unwrap();
+        let calls = [5, 6, 7].map(|ms| rt.begin(CallOptions::new().timeout(Timeout::millis(ms))).call);
+        NOW.set(10);
+        if !cut_into(at, move || _ = rt.tick(2), || _ = rt.tick(2)) {
+            break;
+        }
+        while rt.tick(2) == Some(0) {}
+        for call in calls {
+            assert_eq!(rt.test_call(call), Hresult::RPC_E_CALL_CANCELED, "cut into before step {at}");
+        }
+        at += 1;
+    }
+    assert!((4..1000).contains(&at), "{at} steps");
+}
+
+#[test]
+fn a_snapshot_while_a_thread_begins_and_finishes() {
+    let mut at = 1;
+    while at < 1000 {
+        let rt = runtime();
+        rt.enable().unwrap();
+        let outer = rt.begin(CallOptions::new()).call;
+        let look = move || {
+            for call in rt.calls() {
+                assert!([None, Some(1)].contains(&call.thread), "before step {at}: {call:?}");
+                assert!(call.call != outer || call.thread == Some(1), "before step {at}: {call:?}");
+            }
+        };
+        let inner = || {
+            let call = rt.begin(CallOptions::new()).call;
+            rt.finish(call).unwrap();
+        };
+        if !cut_into(at, look, inner) {
+            break;
+        }
+        at += 1;
+    }
+    assert!((10..1000).contains(&at), "{at} steps");
 }
