@@ -7,7 +7,9 @@ use std::ptr::null_mut;
 
 use cocancel::com::Guid;
 use cocancel::com::object::Vtable;
-use cocancel::{CallOptions, Fixed, Hresult, Outcome, Port, Runtime, Timeout, WaitPoint, Waiting, before_each_atomic_operation};
+use cocancel::{
+    CallOptions, Fixed, Hresult, Outcome, Port, Runtime, Timeout, WaitPoint, Waiting, before_each_atomic_operation,
+};
 
 thread_local! {
     static ID: Cell<u32> = const { Cell::new(1) };
@@ -345,7 +347,10 @@ fn a_thread_that_changes_while_it_is_looked_up() {
             let plausible = [Hresult::S_OK, Hresult::E_NOINTERFACE, Hresult::RPC_E_CALL_COMPLETE];
             assert!(plausible.contains(&answer), "{change:?} before step {at}: {answer:?}");
             let strangers = rt.calls().filter(|call| call.thread == Some(3));
-            assert!(!strangers.into_iter().any(|call| call.requested), "{change:?} before step {at}: a stranger's call");
+            assert!(
+                !strangers.into_iter().any(|call| call.requested),
+                "{change:?} before step {at}: a stranger's call"
+            );
             at += 1;
         }
         assert!((4..1000).contains(&at), "{at} steps");

@@ -33,18 +33,20 @@ struct Round {
     package: &'static str,
     features: &'static str,
     tests: &'static [&'static str],
+    flags: &'static str,
     optimisation: &'static str,
     /// Seconds after which the tests count as hanging, many times what they take on the unchanged code.
     timeout: &'static str,
 }
 
-const ROUNDS: [Round; 3] = [
+const ROUNDS: [Round; 4] = [
     Round {
         name: "unit tests",
         mutated: &["cocancel"],
         package: "cocancel",
         features: "com,posix,bare-metal",
         tests: &["--lib"],
+        flags: "",
         optimisation: "0",
         timeout: "10",
     },
@@ -54,6 +56,17 @@ const ROUNDS: [Round; 3] = [
         package: "cocancel-host-tests",
         features: "",
         tests: &["--test=against_the_model", "--test=sleepers", "--test=elsewhere", "--test=threads"],
+        flags: "",
+        optimisation: "1",
+        timeout: "60",
+    },
+    Round {
+        name: "threads that cut into one another, or stop, at each step",
+        mutated: &["cocancel"],
+        package: "cocancel-kill-anywhere",
+        features: "",
+        tests: &["--tests"],
+        flags: "--cfg cocancel_steps",
         optimisation: "1",
         timeout: "60",
     },
@@ -63,6 +76,7 @@ const ROUNDS: [Round; 3] = [
         package: "cocancel-c-tests",
         features: "",
         tests: &[],
+        flags: "",
         optimisation: "0",
         timeout: "60",
     },
@@ -165,6 +179,7 @@ impl Run<'_> {
 
     fn env(&self, cmd: Cmd, number: usize, round: &Round) -> Cmd {
         cmd.env("CARGO_TARGET_DIR", self.folder.join(format!("target-{number}")))
+            .env("RUSTFLAGS", round.flags)
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", round.optimisation)
     }
