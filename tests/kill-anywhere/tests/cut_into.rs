@@ -358,6 +358,42 @@ fn a_thread_that_changes_while_it_is_looked_up() {
 }
 
 #[test]
+fn a_custom_object_that_goes_while_a_handler_looks_it_up() {
+    for exits in [false, true] {
+        let mut at = 1;
+        while at < 1000 {
+            let rt = runtime();
+            // SAFETY: a live object
+            let register = || _ = unsafe { rt.co_set_cancel_object(custom(|| {})) }.unwrap();
+            let (thread, ()) = Thread::start(2, register);
+            let unregister = move || {
+                IN_INTERRUPT.set(false);
+                thread.go_on(|| {
+                    rt.co_unset_cancel_object().unwrap();
+                    if exits {
+                        rt.thread_exit();
+                    }
+                });
+                IN_INTERRUPT.set(true);
+            };
+            let mut answer = Hresult::S_OK;
+            let cancel = || {
+                IN_INTERRUPT.set(true);
+                answer = rt.cancel_thread(2, Timeout::ZERO, Waiting::Never);
+                IN_INTERRUPT.set(false);
+            };
+            if !cut_into(at, unregister, cancel) {
+                break;
+            }
+            let plausible = [Hresult::E_UNEXPECTED, Hresult::E_NOINTERFACE];
+            assert!(plausible.contains(&answer), "before step {at}: {answer:?}");
+            at += 1;
+        }
+        assert!((4..1000).contains(&at), "{at} steps");
+    }
+}
+
+#[test]
 fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
     let mut at = 1;
     while at < 1000 {
