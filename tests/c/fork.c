@@ -1,5 +1,6 @@
 /* A forked child starts with an empty runtime; calls pending in the parent are not the child's. SPDX-License-Identifier: MIT OR Apache-2.0 */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -35,6 +36,10 @@ static int child_without_memory(cocancel_call parents) {
     CHECK_TRUE(getrlimit(RLIMIT_AS, &before) == 0);
     none.rlim_max = before.rlim_max;
     CHECK_TRUE(setrlimit(RLIMIT_AS, &none) == 0);
+    if (mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+        printf("an emulator that keeps to no limits: nothing tested without memory\n");
+        return 0;
+    }
     CHECK(CoEnableCallCancellation(NULL), S_OK);
     CHECK_TRUE(setrlimit(RLIMIT_AS, &before) == 0);
     CHECK_TRUE(slots_in_use(NULL) == 1);
