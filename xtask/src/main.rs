@@ -216,6 +216,8 @@ enum Command {
         breaking: bool,
     },
     /// Checks licences, sources and bans of the dependencies, with cargo-deny
+    ///
+    /// Installs cargo-deny under target/tools where it is not on the search path.
     Deny,
     /// Counts what each operation of the C interface executes, under callgrind, and compares with bench/counts.json
     Counts {

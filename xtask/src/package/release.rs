@@ -113,9 +113,8 @@ fn fetch(log: &mut Log, debs: &Path, folder: &Path, packages: impl IntoIterator<
 /// Licences, sources and bans of what the published crates depend on, by deny.toml. Advisories are `cargo deny check advisories`, which
 /// fetches a database that not every network lets through. Not in the gate: building cargo-deny takes longer than all its tests of the core.
 pub fn deny(project: &Project, log: &mut Log) -> Result<()> {
-    if which::which(CARGO_DENY).is_err() {
-        return Err(Missing { advice: format!("needs: cargo install --locked {CARGO_DENY}") }.into());
-    }
-    log.check(&project.cargo(["deny", "--all-features", "check", "licenses", "bans", "sources"]))?;
+    let program = tools::cargo_tool(project, log, CARGO_DENY)?;
+    let deny = Cmd::new(program).args(["--all-features", "check", "licenses", "bans", "sources"]);
+    println!("{}", log.check(&deny.dir(&project.root))?.trim_end());
     Ok(())
 }
