@@ -244,10 +244,12 @@ fn a_deadline_that_is_armed_while_a_ticker_looks() {
                 let _ = rt.begin(CallOptions::new().timeout(Timeout::millis(20)));
             });
         };
-        let more = cut_into(at, begin, || _ = rt.tick(u32::MAX));
-        if !more {
+        let mut answer = None;
+        if !cut_into(at, begin, || answer = rt.tick(u32::MAX)) {
             break;
         }
+        // at once, where the scan may have missed it
+        assert!(answer.is_none_or(|ms| ms == 0 || ms >= 20), "armed before step {at}: {answer:?}");
         for now in 11..40 {
             NOW.set(now);
             rt.tick(u32::MAX);
@@ -393,6 +395,61 @@ fn a_custom_object_that_goes_while_a_handler_looks_it_up() {
     }
 }
 
+/// What the next thread in the slot has that must not answer for the one that is looked up.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Next {
+    CustomObject,
+    NoPinLeft,
+}
+
+#[test]
+fn the_next_thread_in_the_slot_does_not_answer_for_the_one_that_is_looked_up() {
+    for next in [Next::CustomObject, Next::NoPinLeft] {
+        let mut at = 1;
+        while at < 1000 {
+            let rt = runtime();
+            let (thread, call) = Thread::start(2, || {
+                rt.enable().unwrap();
+                rt.begin(CallOptions::new()).call
+            });
+            let change = move || {
+                let was = IN_INTERRUPT.replace(false);
+                thread.go_on(|| {
+                    rt.finish(call).unwrap();
+                    let _ = rt.complete(call);
+                    rt.thread_exit();
+                });
+                Thread::start(3, || match next {
+                    // SAFETY: a live object
+                    Next::CustomObject => unsafe { rt.co_set_cancel_object(custom(|| {})) }.unwrap(),
+                    Next::NoPinLeft => {
+                        rt.enable().unwrap();
+                        let call = rt.begin(CallOptions::new()).call;
+                        while let Ok(object) = rt.object_of(call) {
+                            std::mem::forget(object);
+                        }
+                    }
+                });
+                IN_INTERRUPT.set(was);
+            };
+            let mut answer = Hresult::S_OK;
+            let cancel = || {
+                IN_INTERRUPT.set(next == Next::CustomObject);
+                answer = rt.cancel_thread(2, Timeout::ZERO, Waiting::Never);
+                IN_INTERRUPT.set(false);
+            };
+            if !cut_into(at, change, cancel) {
+                break;
+            }
+            let plausible = [Hresult::S_OK, Hresult::E_NOINTERFACE, Hresult::RPC_E_CALL_COMPLETE];
+            let plausible = plausible.contains(&answer) || answer == Hresult::RPC_E_CALL_CANCELED;
+            assert!(plausible, "{next:?} before step {at}: {answer:?}");
+            at += 1;
+        }
+        assert!((4..1000).contains(&at), "{at} steps");
+    }
+}
+
 #[test]
 fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
     let mut at = 1;
@@ -415,6 +472,41 @@ fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
         at += 1;
     }
     assert!((4..1000).contains(&at), "{at} steps");
+}
+
+/// Does `body` up to its step number `at`, and no further.
+fn stop_before(at: u32, body: impl FnOnce()) {
+    STEPS_LEFT.set(at);
+    WORK.set(Some(Box::new(|| std::panic::resume_unwind(Box::new("stopped")))));
+    before_each_atomic_operation(Some(step));
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    before_each_atomic_operation(None);
+    WORK.set(None);
+    // where it cut into another, that one goes on, and nobody cuts into it again
+    STEPS_LEFT.set(0);
+}
+
+#[test]
+fn a_ticker_whose_round_is_over_finds_another_that_stands_in_its_own() {
+    for stopped_at in 1..30 {
+        let mut at = 1;
+        while at < 1000 {
+            let rt = runtime();
+            rt.enable().unwrap();
+            let _ = [5, 50].map(|ms| rt.begin(CallOptions::new().timeout(Timeout::millis(ms))).call);
+            let other = move || stop_before(stopped_at, || _ = rt.tick(u32::MAX));
+            NOW.set(10);
+            let mut answer = None;
+            if !cut_into(at, other, || answer = rt.tick(u32::MAX)) {
+                break;
+            }
+            // not at once, or two who see each other's rounds would never let one end
+            let is_soon = answer.is_some_and(|ms| (1..=41).contains(&ms));
+            assert!(is_soon, "stopped before {stopped_at}, cut into before {at}: {answer:?}");
+            at += 1;
+        }
+        assert!((10..1000).contains(&at), "{at} steps");
+    }
 }
 
 #[test]

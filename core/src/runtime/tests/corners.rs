@@ -194,6 +194,10 @@ fn a_tick_goes_on_with_a_round_that_was_begun_in_parts() {
     assert_eq!(runtime.tick(1), Some(0));
     assert_eq!(runtime.tick(100), None);
     assert_eq!(runtime.test_call(call), Hresult::RPC_E_CALL_CANCELED);
+    // parts that fit just so
+    let _ = runtime.begin_async(CallOptions::new().timeout(Timeout::millis(10))).call;
+    *runtime.port.now.lock().unwrap() = 40;
+    assert_eq!([runtime.tick(3), runtime.tick(4)], [Some(0), None]);
 }
 
 #[test]
@@ -290,4 +294,96 @@ fn a_round_of_a_table_meets_each_entry_once() {
     }
     let runtime = runtime();
     assert_eq!(runtime.slots(), 4 + 3);
+}
+
+/// A thread's call, a marker of each kind on it, and a call that lies above both.
+fn markers_between_calls(runtime: &Rt) -> [CallHandle; 4] {
+    runtime.enable().unwrap();
+    let lower = runtime.begin(CallOptions::new()).call;
+    let others = [(); 4].map(|()| runtime.begin_async(CallOptions::new()).call);
+    runtime.disable().unwrap();
+    let disabled = runtime.begin(CallOptions::new());
+    assert_eq!(disabled.cancellable, Err(Hresult::CO_E_CANCEL_DISABLED));
+    runtime.enable().unwrap();
+    let barrier = runtime.begin(CallOptions::new());
+    assert_eq!(barrier.cancellable, Err(Hresult::E_OUTOFMEMORY));
+    for other in others {
+        assert_eq!(runtime.complete(other), Ok(Reply::Delivered));
+        assert_eq!(runtime.finish(other), Ok(Outcome::Completed));
+    }
+    let upper = runtime.begin(CallOptions::new());
+    assert_eq!(upper.cancellable, Ok(()));
+    [lower, disabled.call, barrier.call, upper.call]
+}
+
+#[test]
+fn of_two_markers_below_a_call_the_other_keeps_its_kind() {
+    for barrier_first in [true, false] {
+        let runtime = runtime();
+        let [lower, disabled, barrier, upper] = markers_between_calls(&runtime);
+        let first = if barrier_first { barrier } else { disabled };
+        assert_eq!(runtime.finish(first), Ok(Outcome::Completed));
+        assert_eq!(runtime.finish(upper), Ok(Outcome::Canceled));
+        let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+        assert_eq!(cancel(), if barrier_first { Hresult::CO_E_CANCEL_DISABLED } else { Hresult::E_NOINTERFACE });
+        assert_eq!(runtime.finish(if barrier_first { disabled } else { barrier }), Ok(Outcome::Completed));
+        assert_eq!(cancel(), Hresult::S_OK);
+        assert_eq!(runtime.finish(lower), Ok(Outcome::Canceled));
+    }
+}
+
+#[test]
+fn a_marker_is_taken_from_where_it_was_put() {
+    let runtime = runtime();
+    let bottom = runtime.begin(CallOptions::new()).call;
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    runtime.disable().unwrap();
+    let top = runtime.begin(CallOptions::new()).call;
+    let cancel = || on_thread(2, &runtime, || runtime.cancel_thread(1, Timeout::ZERO, Waiting::Never));
+    assert_eq!(runtime.finish(bottom), Ok(Outcome::Completed));
+    assert_eq!(cancel(), Hresult::CO_E_CANCEL_DISABLED, "the newest is still there");
+    assert_eq!(runtime.finish(top), Ok(Outcome::Completed));
+    assert_eq!(cancel(), Hresult::S_OK);
+    assert_eq!(runtime.finish(call), Ok(Outcome::Canceled));
+    assert_eq!(cancel(), Hresult::E_NOINTERFACE);
+}
+
+#[test]
+fn another_thread_does_not_leave_for_the_one_that_serves() {
+    let runtime = runtime();
+    let calls = [(); 2].map(|()| runtime.serve(CallOptions::new()).call);
+    let frames = calls.map(|call| runtime.enter(call).unwrap());
+    for frame in frames {
+        assert_eq!(on_thread(2, &runtime, || runtime.leave(frame)), Err(Hresult::E_UNEXPECTED));
+    }
+    assert_eq!(runtime.leave(frames[0]), Err(Hresult::E_UNEXPECTED), "not the innermost");
+    assert_eq!([frames[1], frames[0]].map(|frame| runtime.leave(frame)), [Ok(()), Ok(())]);
+}
+
+#[test]
+fn a_second_end_changes_nothing_of_the_first() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    assert_eq!(runtime.abandon(call, Hresult::RPC_E_SERVER_DIED), Ok(Reply::Delivered));
+    assert_eq!(runtime.abandon(call, Hresult(0x8001_0105_u32 as i32)), Err(Hresult::E_UNEXPECTED));
+    assert_eq!(runtime.complete(call), Err(Hresult::E_UNEXPECTED));
+    assert_eq!(runtime.finish(call), Ok(Outcome::Failed(Hresult::RPC_E_SERVER_DIED)));
+}
+
+#[test]
+fn the_snapshot_finds_the_thread_of_a_call_without_its_home_slot() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    on_thread(2, &runtime, || {
+        runtime.enable().unwrap();
+        let before = runtime.begin(CallOptions::new()).call;
+        let _keeps_the_home_slot = runtime.object_of(before).unwrap();
+        assert_eq!(runtime.complete(before), Ok(Reply::Delivered));
+        assert_eq!(runtime.finish(before), Ok(Outcome::Completed));
+        let call = runtime.begin(CallOptions::new()).call;
+        let shown = runtime.calls().find(|info| info.call == call).unwrap();
+        assert_eq!(shown.thread, Some(2));
+    });
 }
