@@ -436,7 +436,7 @@ typedef struct cocancel_wait_point {
  */
 typedef struct cocancel_port {
   /*
-   sizeof(cocancel_port), so that an older host's shorter struct is recognised.
+   sizeof(cocancel_port): any other size is refused, so that a host that was compiled with another header is recognised.
    */
   size_t size;
   /*
@@ -670,11 +670,14 @@ int32_t cocancel_object_of(struct cocancel_runtime *runtime,
                            void **object);
 #endif
 
+#if !defined(COCANCEL_BARE)
 /*
  Sets the hooks of the built-in default runtime; NULL takes them away. Set them before the calls begin that they
  are for. The struct stays the caller's and must live until the hooks are taken away and no call is left.
 
  Returns S_OK; E_INVALIDARG: misaligned.
+
+ Only where there is a built-in default runtime: not in a library for boards, nor in one that was built without `posix` and `windows`.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
  Progress: wait-free (set hooks).
@@ -684,6 +687,7 @@ int32_t cocancel_object_of(struct cocancel_runtime *runtime,
  `hooks` is NULL or such a struct.
  */
 int32_t cocancel_set_hooks(const struct cocancel_hooks *hooks);
+#endif
 
 /*
  How many bytes of storage a runtime for so many calls and threads needs: COCANCEL_STORAGE_SIZE at run time. 0: more than there can be.
@@ -702,8 +706,8 @@ size_t cocancel_storage_size(size_t calls,
  can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is not copied: it stays as
  it is until cocancel_deinit.
 
- Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port without thread_id or tick, with `waiter` but
- without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
+ Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port of another size, without thread_id or tick,
+ with `waiter` but without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
  being set up by somebody else just now (nobody waits).
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
@@ -754,6 +758,7 @@ int32_t cocancel_deinit(struct cocancel_runtime *runtime);
  */
 int32_t cocancel_set_default(struct cocancel_runtime *runtime);
 
+#if !defined(COCANCEL_BARE)
 /*
  Sets the capacity of the built-in default runtime, once, before its first use. Without it there is room for 1024
  calls, besides one for each thread, and 1024 threads.
@@ -761,11 +766,14 @@ int32_t cocancel_set_default(struct cocancel_runtime *runtime);
  Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
  much.
 
+ Only where there is a built-in default runtime: not in a library for boards, nor in one that was built without `posix` and `windows`.
+
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
  Progress: wait-free but for the system's part (set the capacity).
  */
 int32_t cocancel_set_capacity(size_t calls,
                               size_t threads);
+#endif
 
 /*
  COCANCEL_ABI_VERSION of the library that is linked.
@@ -896,7 +904,11 @@ int32_t cocancel_abandon(struct cocancel_runtime *runtime,
 int32_t cocancel_test(struct cocancel_runtime *runtime);
 
 /*
- The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
+ The same for a call by its handle, from anywhere.
+
+ Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has asked to cancel it, also once it has been completed; always for a call
+ that took no slot; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be over; E_INVALIDARG: a stale or forged handle; E_UNEXPECTED:
+ not initialised.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  Progress: wait-free (test a call).
@@ -905,7 +917,8 @@ int32_t cocancel_test(struct cocancel_runtime *runtime);
 
  As cocancel_enable.
  */
-int32_t cocancel_test_call(struct cocancel_runtime *runtime, cocancel_call call);
+int32_t cocancel_test_call(struct cocancel_runtime *runtime,
+                           cocancel_call call);
 
 /*
  Enables call cancellation on the calling thread, once more than before: calls that begin from now on can be cancelled.

@@ -91,7 +91,7 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct cocancel_port {
-    /// sizeof(cocancel_port), so that an older host's shorter struct is recognised.
+    /// sizeof(cocancel_port): any other size is refused, so that a host that was compiled with another header is recognised.
     pub size: usize,
     /// The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life. Must not ask
     /// cocancel_thread_id, which asks the default runtime's port.
@@ -279,13 +279,15 @@ mod default {
 ///
 /// Returns S_OK; E_INVALIDARG: misaligned.
 ///
+/// Only where there is a built-in default runtime: not in a library for boards, nor in one that was built without `posix` and `windows`.
+///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 /// Progress: wait-free (set hooks).
 ///
 /// # Safety
 ///
 /// `hooks` is NULL or such a struct.
-#[cfg(any(feature = "posix", feature = "windows"))]
+#[cfg(all(any(feature = "posix", feature = "windows"), not(target_os = "none")))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cocancel_set_hooks(hooks: *const cocancel_hooks) -> cocancel::Hresult {
     if !hooks.is_aligned() {

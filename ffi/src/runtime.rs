@@ -29,8 +29,8 @@ pub extern "C" fn cocancel_storage_size(calls: usize, threads: usize) -> usize {
 /// can be out at once besides one for each thread on hosts; `threads` how many threads. `*port` is not copied: it stays as
 /// it is until cocancel_deinit.
 ///
-/// Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port without thread_id or tick, with `waiter` but
-/// without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
+/// Returns S_OK; E_INVALIDARG: a NULL, misaligned or too small argument, an unusable capacity, a port of another size, without thread_id or tick,
+/// with `waiter` but without `wait` and `wake`, or with one of `local` and `set_local`; E_UNEXPECTED: another ABI version, or storage that is in use or
 /// being set up by somebody else just now (nobody waits).
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
@@ -185,9 +185,11 @@ pub unsafe extern "C" fn cocancel_set_default(runtime: *mut cocancel_runtime) ->
 /// Returns S_OK; E_UNEXPECTED: it is in use already; E_INVALIDARG: 0, or more than handles can name; E_OUTOFMEMORY: the system has not that
 /// much.
 ///
+/// Only where there is a built-in default runtime: not in a library for boards, nor in one that was built without `posix` and `windows`.
+///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 /// Progress: wait-free but for the system's part (set the capacity).
-#[cfg(any(feature = "posix", feature = "windows"))]
+#[cfg(all(any(feature = "posix", feature = "windows"), not(target_os = "none")))]
 #[unsafe(no_mangle)]
 pub extern "C" fn cocancel_set_capacity(calls: usize, threads: usize) -> Hresult {
     use crate::builtin::{Capacity, set_capacity};

@@ -168,7 +168,11 @@ pub unsafe extern "C" fn cocancel_test(runtime: *mut cocancel_runtime) -> Hresul
     on!(unsafe { Target::of(runtime) }, |runtime| runtime.test())
 }
 
-/// The same for a call by its handle, from anywhere. E_INVALIDARG: stale or forged.
+/// The same for a call by its handle, from anywhere.
+///
+/// Returns RPC_S_CALLPENDING (a failure code, in spite of its name): nobody has asked to cancel it, also once it has been completed; always for a call
+/// that took no slot; RPC_E_CALL_CANCELED: somebody has, or its timeout was seen to be over; E_INVALIDARG: a stale or forged handle; E_UNEXPECTED:
+/// not initialised.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 /// Progress: wait-free (test a call).
