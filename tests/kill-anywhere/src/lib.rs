@@ -11,8 +11,12 @@
 //! | `scenarios` | the table of operations, each with those who survive |
 //! | `judge` | whether the model allows what the survivors were answered |
 //! | `play` | one scenario, with its victim stopped at one step |
+//! | `cutting` | without coroutines: another's work at one step |
+//! | `foreign` | an object of the host's |
 #![cfg(cocancel_steps)]
 
+pub mod cutting;
+pub mod foreign;
 pub mod judge;
 pub mod play;
 pub mod scenarios;
