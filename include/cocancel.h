@@ -21,6 +21,7 @@
  *   - Where the port's in_interrupt says so, nothing waits and no thread attaches: one that is to begin calls at a raised IRQL enables
  *     itself before. A signal handler of a built-in default runtime waits as a thread does: cancel there with timeout 0 or COCANCEL_NO_WAIT,
  *     and not before the process has used that runtime: its first use installs a fork handler, for which POSIX wants no signal handler.
+ *     On POSIX systems other than Linux waking takes a mutex: cancel and complete in no signal handler there.
  *   - "Progress" is what a function needs of other threads in order to come to its end. Wait-free: nothing, the number of its own steps has a
  *     bound. Lock-free: it starts over only where another thread's operation went on meanwhile; so is attaching, by which a thread gets its slot.
  *     In parentheses the operation's row in docs/progress.md, in the library's sources, which has the bounds. Hooks and the port's functions
@@ -620,7 +621,7 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
 
 /*
  Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_NOTIMPL: the port cannot wait here. One thread at a
- time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets RPC_E_CALL_CANCELED, or E_INVALIDARG when the server's side is done, too.
+ time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets how it ended then: RPC_E_CALL_CANCELED, if it was pending.
 
  Callers: threads. IRQL: <= APC_LEVEL. Blocks.
  Progress: lock-free but for the wait (wait).

@@ -325,6 +325,12 @@ impl CallSlot {
         self.count(|count| if count == u32::MAX { count } else { count + 1 })
     }
 
+    /// One COM reference more if there are any; returns the count before.
+    #[inline]
+    pub(crate) fn add_to_references(&self) -> u32 {
+        self.count(|count| if count == 0 || count == u32::MAX { count } else { count + 1 })
+    }
+
     /// One COM reference less; returns the count before. One too many changes nothing.
     #[inline]
     pub(crate) fn drop_reference(&self) -> u32 {

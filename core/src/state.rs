@@ -420,6 +420,15 @@ impl State {
         }
     }
 
+    /// (12) The client, or somebody for it, wants to be woken. Another may wait for the call, and have to hear of a sooner request: that stays.
+    #[inline]
+    pub(crate) const fn client_polls(self) -> Stepped {
+        match self.pending() {
+            Ok(pending) => Self::plain(pending.set(CLIENT_WAITS)),
+            Err(refused) => Err(refused),
+        }
+    }
+
     /// (12) The canceller says that it waits.
     #[inline]
     pub(crate) const fn canceller_waits(self) -> Stepped {

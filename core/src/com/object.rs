@@ -5,7 +5,6 @@
 //! goes from 0 to 1 while another thread is about to drop the pin of its 1 to 0 comes out right.
 
 use super::guid::{Guid, IID_ICANCEL_METHOD_CALLS, IID_IUNKNOWN};
-use crate::call::CallSlot;
 use crate::hresult::Hresult;
 use crate::port::Port;
 use crate::runtime::cancel::{Canceller, Waiting};
@@ -123,7 +122,7 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
 ) -> Hresult {
     // SAFETY: the caller's: it holds a reference
     let parts = unsafe { parts::<P, S>(this) };
-    let Some((_, (_, slot))) = parts else { return Hresult::E_INVALIDARG };
+    let Some((runtime, slot)) = parts else { return Hresult::E_INVALIDARG };
     // SAFETY: the caller's: NULL or writable; a misaligned one is taken for NULL
     let out = if out.is_aligned() { unsafe { out.as_mut() } } else { None };
     // SAFETY: the caller's: NULL or a GUID; as above
@@ -142,7 +141,7 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
     if !known {
         return Hresult::E_NOINTERFACE;
     }
-    if refer(slot) == 0 {
+    if refer(runtime, slot) == 0 {
         return Hresult::E_OUTOFMEMORY;
     }
     *out = this;
@@ -152,16 +151,22 @@ unsafe extern "system" fn query_interface<P: Port, S: Storage>(
 unsafe extern "system" fn add_ref<P: Port, S: Storage>(this: *mut ()) -> u32 {
     // SAFETY: the caller's: it holds a reference
     let parts = unsafe { parts::<P, S>(this) };
-    parts.map_or(0, |(_, (_, slot))| refer(slot))
+    parts.map_or(0, |(runtime, slot)| refer(runtime, slot))
 }
 
 /// One reference more; the count then, or 0 if there is none more to be had. A call context that was handed back by
 /// `CoSwitchCallContext` may have none so far: then the first brings the pin that all share. Until then the serving keeps the slot.
-fn refer(slot: &CallSlot) -> u32 {
-    let before = slot.add_reference();
-    if before == 0 && slot.transition(None, State::pin_reserved).is_err() {
-        slot.drop_reference();
-        return 0;
+fn refer<P: Port, S: Storage>(runtime: &Runtime<P, S>, slot: Slot<'_>) -> u32 {
+    let mut before = slot.1.add_to_references();
+    if before == 0 {
+        // the pin before the count, as in `hand_out`: others who count on must not count on a pin that never comes
+        if slot.1.transition(None, State::pin_reserved).is_err() {
+            return 0;
+        }
+        before = slot.1.add_reference();
+        if before != 0 {
+            runtime.unpin(slot);
+        }
     }
     before.saturating_add(1)
 }

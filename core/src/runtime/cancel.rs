@@ -244,8 +244,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Whether waiting for this call here would be waiting for oneself: a call of the calling thread, or one it is serving.
-    fn is_own(&self, (index, _): Slot<'_>) -> bool {
-        let Some((_, thread)) = self.current() else { return false };
+    pub(super) fn is_own(&self, (index, slot): Slot<'_>) -> bool {
+        let Some((_, thread)) = self.current() else {
+            // it may be one that serves it: nobody knows who does, without a slot either
+            return slot.state().is_serving() && slot.serving() == Head::UNLINKED;
+        };
         let is_on = |head: Head, below: fn(&crate::call::CallSlot) -> Head| {
             let mut head = head;
             while let Some(at) = head.slot() {

@@ -4,14 +4,14 @@ use core::ptr::null_mut;
 
 use super::threads::Thread;
 use super::{Runtime, Slot, bad_input};
-use crate::call::{CallSlot, Payload};
+use crate::call::Payload;
 use crate::event::EventKind;
 use crate::handle::{CallHandle, Named};
 use crate::hresult::Hresult;
 use crate::port::{Port, Side, WaitPoint};
 use crate::request::Request;
 use crate::stack::{Head, Marker};
-use crate::state::{Phase, Refused, State};
+use crate::state::{Phase, Refused, State, Stepped};
 use crate::storage::Storage;
 use crate::thread::ThreadSlot;
 use crate::time::{Deadline, Timeout};
@@ -199,8 +199,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `E_INVALIDARG`: a stale or forged handle. `CO_E_CANCEL_DISABLED`, `E_OUTOFMEMORY`: it took no slot; there is nothing to poll.
     pub fn poll(&self, call: CallHandle) -> Result<Poll, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
-        let announce = !slot.1.context().is_null();
-        Ok(match self.look(slot, generation, announce)? {
+        let announce: Option<fn(State) -> Stepped> =
+            if slot.1.context().is_null() { None } else { Some(State::client_polls) };
+        // whoever waits may be another than the one that polls: it is woken
+        Ok(match self.look(slot, generation, announce, None)? {
             Look::Ended(outcome) => Poll::Ended(outcome),
             Look::Pending { remaining, .. } => Poll::Pending(remaining),
         })
@@ -213,30 +215,61 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// # Errors
     ///
-    /// As [`poll`](Self::poll), `E_INVALIDARG` also if another thread finished the call (an asynchronous one) and its server's side is done,
-    /// too; `E_NOTIMPL`: the port cannot wait here.
+    /// As [`poll`](Self::poll); `E_NOTIMPL`: the port cannot wait here. If another thread finishes the call (an asynchronous one) meanwhile, that
+    /// is how it ended.
     pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
         let state = slot.1.state().of(generation).map_err(bad_input)?;
-        if let Some(outcome) = ended(state, slot.1) {
+        if let Some(outcome) = self.ended(slot, state) {
             return Ok(outcome);
         }
         let waiter = self.waiter().ok_or(Hresult::E_NOTIMPL)?;
-        // pinned: an asynchronous call may be finished by another just now, and the slot be the next call's
         slot.1.transition(Some(generation), State::pin_reserved).map_err(bad_input)?;
         if slot.1.context().is_null() && !waiter.is_null() {
             slot.1.set_context(waiter);
         }
         let context = slot.1.context();
-        self.unpin(slot);
-        loop {
-            match self.look(slot, generation, true)? {
-                Look::Ended(outcome) => return Ok(outcome),
-                Look::Pending { value, remaining } => {
+        // An asynchronous call may be finished by another just now: pinned as long as it is waited for, so that neither the slot is the next
+        // call's nor the context retired while it is slept on. Not one on a stack, whose slot a killed thread would take along.
+        let is_pinned = slot.1.outer() == Head::ASYNCHRONOUS;
+        if !is_pinned {
+            self.unpin(slot);
+        }
+        let outcome = loop {
+            match self.look(slot, generation, Some(State::client_waits), Some(Side::Client)) {
+                Ok(Look::Ended(outcome)) => break Ok(outcome),
+                Ok(Look::Pending { value, remaining }) => {
                     self.port.wait(WaitPoint { word: slot.1.word(), value, side: Side::Client, context }, remaining);
                 }
+                Err(refused) => break Err(refused),
             }
+        };
+        if is_pinned {
+            self.unpin(slot);
         }
+        outcome
+    }
+
+    /// The outcome of a call that is no longer pending.
+    fn ended(&self, slot: Slot<'_>, state: State) -> Option<Outcome> {
+        match state.phase() {
+            Phase::Completed => Some(Outcome::Completed),
+            Phase::Failed => Some(Outcome::Failed(self.failure(slot, state.generation()))),
+            Phase::Canceled => Some(Outcome::Canceled),
+            _ => None,
+        }
+    }
+
+    /// How it failed. Pinned: an asynchronous call may be finished by another just now, and the code be the next call's.
+    #[cold]
+    #[inline(never)]
+    fn failure(&self, slot: Slot<'_>, generation: u32) -> Hresult {
+        if slot.1.transition(Some(generation), State::pin_reserved).is_err() {
+            return Hresult::E_FAIL;
+        }
+        let failure = slot.1.result();
+        self.unpin(slot);
+        failure
     }
 
     /// The calling thread's wake context, if it may block.
@@ -245,16 +278,24 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if self.port.in_interrupt() { None } else { self.port.waiter() }
     }
 
-    fn look(&self, slot: Slot<'_>, generation: u32, announce: bool) -> Result<Look, Hresult> {
+    /// One look: how the call ended, or the word to sleep on and for how long. `announce` says that somebody wants to be woken; `awake` is the
+    /// client if it is surely the one that looks.
+    fn look(
+        &self,
+        slot: Slot<'_>,
+        generation: u32,
+        announce: Option<fn(State) -> Stepped>,
+        awake: Option<Side>,
+    ) -> Result<Look, Hresult> {
         loop {
             let state = slot.1.state().of(generation).map_err(bad_input)?;
-            if let Some(outcome) = ended(state, slot.1) {
+            if let Some(outcome) = self.ended(slot, state) {
                 return Ok(Look::Ended(outcome));
             }
             let mut value = state.bits();
-            if announce {
+            if let Some(announce) = announce {
                 // announced first, then the deadline is read: a canceller that changes it afterwards finds the bit
-                match slot.1.transition(Some(generation), State::client_waits) {
+                match slot.1.transition(Some(generation), announce) {
                     Ok(waiting) => value = waiting.next.bits(),
                     Err(Refused::Phase(_)) => continue,
                     Err(refused) => return Err(bad_input(refused)),
@@ -264,10 +305,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             if remaining != Some(0) {
                 return Ok(Look::Pending { value, remaining });
             }
-            // an asynchronous call may be finished by another meanwhile: what is waked has to be there still
-            let pinned = slot.1.transition(Some(generation), State::pin_reserved);
-            self.expire(slot, generation, Some(Side::Client));
-            if pinned.is_ok() {
+            // who polls may find an asynchronous call that another finishes meanwhile: what is waked has to be there still
+            let pins = awake.is_none() && slot.1.transition(Some(generation), State::pin_reserved).is_ok();
+            self.expire(slot, generation, awake);
+            if pins {
                 self.unpin(slot);
             }
         }
@@ -405,16 +446,6 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 enum Look {
     Pending { value: u32, remaining: Option<u32> },
     Ended(Outcome),
-}
-
-/// The outcome of a call that is no longer pending.
-fn ended(state: State, slot: &CallSlot) -> Option<Outcome> {
-    match state.phase() {
-        Phase::Completed => Some(Outcome::Completed),
-        Phase::Failed => Some(Outcome::Failed(slot.result())),
-        Phase::Canceled => Some(Outcome::Canceled),
-        _ => None,
-    }
 }
 
 #[inline]

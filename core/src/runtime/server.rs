@@ -145,7 +145,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 thread.set_serving(slot.serving());
             }
             // its thread got no slot when it entered
-            _ if state.is_serving() && slot.serving() == Head::UNLINKED => {}
+            _ if state.is_serving() && slot.serving() == Head::UNLINKED => slot.set_serving(Head::EMPTY),
             _ => return Err(Hresult::E_UNEXPECTED),
         }
         self.event(EventKind::Left, frame);

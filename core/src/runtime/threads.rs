@@ -147,6 +147,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     fn drop_all(&self, (index, thread): Thread<'_>) {
         thread.set_enabled(0);
+        // first: its slot is the next call's as soon as the serving is dropped, and a handler or a Release may ask
+        #[cfg(feature = "com")]
+        thread.set_context(core::ptr::null_mut());
         while let Some(call) = thread.serving().slot() {
             let Some(slot) = self.slot(call) else { break };
             thread.set_serving(slot.serving());
@@ -163,9 +166,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             // taken off the stack by `CoSetCancelObject(NULL)`, and not finished since
             self.drop_client((self.storage.calls().len() as u32 + index, home));
         }
+        // once more: a custom object's Release may have called in
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
-        // once more: a custom object's Release may have called in
         thread.set_enabled(0);
         thread.set_serving(Head::EMPTY);
     }

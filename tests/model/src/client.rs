@@ -135,7 +135,7 @@ impl Model {
         }
     }
 
-    /// The client looks: what is due expires. It needs no wake for what it sees itself.
+    /// The waiting client looks: what is due expires. It needs no wake for what it sees itself.
     fn look(&mut self, id: CallId, effects: &mut Effects) -> Phase {
         let call = self.call(id);
         let announced = std::mem::take(&mut call.announced);
@@ -153,10 +153,14 @@ impl Model {
         if let Some(refusal) = self.refuse_client(id) {
             return refusal;
         }
-        let mut reply = Self::answer(self.look(id, effects));
+        let call = self.call(id);
+        call.announced |= call.context && call.phase == Phase::Pending;
+        // whoever waits may be another than the one that polls
+        self.expire_if_due(id, effects);
+        let call = self.call(id);
+        call.announced &= call.phase == Phase::Pending;
+        let mut reply = Self::answer(call.phase);
         if reply.phase == Some(Phase::Pending) {
-            let call = self.call(id);
-            call.announced |= call.context;
             reply.due_in = self.due_in(id);
         }
         reply

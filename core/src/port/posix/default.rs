@@ -58,9 +58,10 @@ fn like(parents: &PosixRuntime) -> Option<(&'static PosixRuntime, Layout)> {
 
 /// Makes it the one in use, or returns the one that was first.
 fn choose(candidate: &'static PosixRuntime) -> Result<&'static PosixRuntime, &'static PosixRuntime> {
-    if WATCHES_FORK.begin() {
-        // SAFETY: the handler only stores a few words
-        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    // Each that comes before one has done it does it: a thread that goes on from here may fork at once. Twice is as good as once.
+    // SAFETY: the handler only stores a few words
+    if !WATCHES_FORK.is_ready() && unsafe { libc::pthread_atfork(None, None, Some(forked)) } == 0 {
+        WATCHES_FORK.ready();
     }
     process::choose(&CHOSEN, candidate)
 }

@@ -49,7 +49,7 @@ fn deadlines() {
                 does(SERVER, test_object(1), RPC_S_CALLPENDING),
                 does(CLIENT, poll(1), RPC_E_CALL_CANCELED),
                 Requested(&[1]),
-                Wakes(&[]),
+                Wakes(&[Wake::Client(1)]),
                 does(SERVER, test_object(1), RPC_E_CALL_CANCELED),
             ],
         ),
