@@ -4,6 +4,7 @@
 
 use std::ptr::null_mut;
 
+use cocancel::com::guid::IID_IUNKNOWN;
 use cocancel::{CallOptions, Hresult, Outcome, Timeout, Waiting};
 use cocancel_kill_anywhere::cutting::{IN_INTERRUPT, LOCAL, NOW, as_thread, cut_into, runtime};
 use cocancel_kill_anywhere::foreign::{custom, parts};
@@ -75,6 +76,42 @@ fn what_a_release_does_while_its_thread_ends_is_not_the_next_threads() {
         assert_eq!(rt.begin(CallOptions::new()).cancellable, Err(Hresult::CO_E_CANCEL_DISABLED));
         assert_eq!(rt.disable(), Err(Hresult::CO_E_CANCEL_DISABLED));
     });
+}
+
+#[test]
+fn what_a_thread_served_is_no_context_once_the_thread_ends() {
+    let mut at = 1;
+    while at < 1000 {
+        let rt = runtime();
+        let strangers = move || {
+            as_thread(2, || {
+                for _ in 0..4 {
+                    let call = rt.begin_async(CallOptions::new());
+                    if call.cancellable.is_ok() {
+                        rt.cancel_call(call.call, Timeout::ZERO, Waiting::Never);
+                    }
+                }
+            });
+        };
+        let released = move || {
+            strangers();
+            assert_eq!(rt.co_test_cancel(), Hresult::RPC_E_CALL_COMPLETE);
+            assert_eq!(rt.co_get_call_context(&IID_IUNKNOWN), Err(Hresult::RPC_E_CALL_COMPLETE));
+        };
+        // SAFETY: a live object
+        unsafe { rt.co_set_cancel_object(custom(released)) }.unwrap();
+        rt.enter(rt.serve(CallOptions::new()).call).unwrap();
+        let handler = move || {
+            strangers();
+            let answer = rt.co_test_cancel();
+            assert_ne!(answer, Hresult::RPC_E_CALL_CANCELED, "before step {at}: a stranger's call is");
+        };
+        if !cut_into(at, handler, || rt.thread_exit()) {
+            break;
+        }
+        at += 1;
+    }
+    assert!((20..1000).contains(&at), "{at} steps");
 }
 
 #[test]
