@@ -8,9 +8,9 @@
 #include "board.h"
 
 #define configCPU_CLOCK_HZ BOARD_CLOCK_HZ
-/* Others for the conformance suite: see CMakeLists.txt. */
+/* Others for the conformance suite: see CMakeLists.txt. The rate with the cast that most applications have, there without. */
 #ifndef configTICK_RATE_HZ
-#define configTICK_RATE_HZ 1000
+#define configTICK_RATE_HZ ((TickType_t)1000)
 #endif
 #ifndef configTICK_TYPE_WIDTH_IN_BITS
 #define configTICK_TYPE_WIDTH_IN_BITS TICK_TYPE_WIDTH_32_BITS

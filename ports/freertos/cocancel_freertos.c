@@ -87,23 +87,24 @@ static uint32_t in_interrupt(void *user) {
 static uint32_t thread_id(void *user) { return in_interrupt(user) ? 0 : cocancel_freertos_id(NULL); }
 
 static uint32_t tick(void *user) {
-#if 1000 % configTICK_RATE_HZ == 0 && configTICK_TYPE_WIDTH_IN_BITS != TICK_TYPE_WIDTH_16_BITS
-    /* wraps at 2^32 together with the kernel's */
-    return (uint32_t)(in_interrupt(user) ? xTaskGetTickCountFromISR() : xTaskGetTickCount()) * (1000 / configTICK_RATE_HZ);
-#else
-    /* does not wrap where the kernel's does, so its wraps count */
-    TimeOut_t now;
-    uint64_t ticks;
-    if (in_interrupt(user)) {
-        UBaseType_t mask = taskENTER_CRITICAL_FROM_ISR();
-        vTaskInternalSetTimeOutState(&now);
-        taskEXIT_CRITICAL_FROM_ISR(mask);
+    /* no #if: the rate is often written with a cast; the compiler leaves out the other half */
+    if (1000 % configTICK_RATE_HZ == 0 && sizeof(TickType_t) >= 4) {
+        /* wraps at 2^32 together with the kernel's */
+        return (uint32_t)(in_interrupt(user) ? xTaskGetTickCountFromISR() : xTaskGetTickCount()) * (1000 / configTICK_RATE_HZ);
     } else {
-        vTaskSetTimeOutState(&now);
+        /* does not wrap where the kernel's does, so its wraps count */
+        TimeOut_t now;
+        uint64_t ticks;
+        if (in_interrupt(user)) {
+            UBaseType_t mask = taskENTER_CRITICAL_FROM_ISR();
+            vTaskInternalSetTimeOutState(&now);
+            taskEXIT_CRITICAL_FROM_ISR(mask);
+        } else {
+            vTaskSetTimeOutState(&now);
+        }
+        ticks = ((uint64_t)(uint32_t)now.xOverflowCount << (sizeof(TickType_t) < 4 ? 16 : 32)) + now.xTimeOnEntering;
+        return (uint32_t)(ticks * 1000 / configTICK_RATE_HZ);
     }
-    ticks = ((uint64_t)(uint32_t)now.xOverflowCount << (sizeof(TickType_t) < 4 ? 16 : 32)) + now.xTimeOnEntering;
-    return (uint32_t)(ticks * 1000 / configTICK_RATE_HZ);
-#endif
 }
 
 static void *local(void *user) {

@@ -12,9 +12,6 @@
 #define configNUM_THREAD_LOCAL_STORAGE_POINTERS CONFIG_FREERTOS_THREAD_LOCAL_STORAGE_POINTERS
 #define configUSE_TASK_NOTIFICATIONS 1
 #define configTASK_NOTIFICATION_ARRAY_ENTRIES CONFIG_FREERTOS_TASK_NOTIFICATION_ARRAY_ENTRIES
-#define TICK_TYPE_WIDTH_16_BITS 0
-#define TICK_TYPE_WIDTH_32_BITS 1
-#define configTICK_TYPE_WIDTH_IN_BITS TICK_TYPE_WIDTH_32_BITS
 #define pdFALSE 0
 #define pdTRUE 1
 #define pdPASS 1
@@ -46,6 +43,17 @@ uint32_t ulTaskNotifyTakeIndexed(UBaseType_t index, BaseType_t clear, TickType_t
 BaseType_t xTaskNotifyGiveIndexed(TaskHandle_t task, UBaseType_t index);
 void vTaskNotifyGiveIndexedFromISR(TaskHandle_t task, UBaseType_t index, BaseType_t *woken);
 void vTaskDelay(TickType_t ticks);
+
+/* Declared and no more: at this rate and width the port must link without them. Kernels before V11 have no macro that tells the width. */
+typedef struct {
+    BaseType_t xOverflowCount;
+    TickType_t xTimeOnEntering;
+} TimeOut_t;
+void vTaskSetTimeOutState(TimeOut_t *now);
+void vTaskInternalSetTimeOutState(TimeOut_t *now);
+UBaseType_t taskENTER_CRITICAL_FROM_ISR(void);
+void taskEXIT_CRITICAL_FROM_ISR(UBaseType_t mask);
+
 BaseType_t xTaskCreate(void (*run)(void *argument), const char *name, uint32_t stack, void *argument, UBaseType_t priority, TaskHandle_t *task);
 void vTaskDelete(TaskHandle_t task);
 
