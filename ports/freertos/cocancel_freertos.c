@@ -8,7 +8,7 @@
 #ifndef COCANCEL_FREERTOS_NOTIFY_INDEX
 #define COCANCEL_FREERTOS_NOTIFY_INDEX (configTASK_NOTIFICATION_ARRAY_ENTRIES - 1)
 #endif
-/* Where the kernel's port has no such function. */
+/* Where neither function is there, the application's: see the header. */
 #if !defined(COCANCEL_FREERTOS_IN_INTERRUPT) && defined(ESP_PLATFORM)
 #define COCANCEL_FREERTOS_IN_INTERRUPT() (xPortInIsrContext() != pdFALSE)
 #elif !defined(COCANCEL_FREERTOS_IN_INTERRUPT)

@@ -10,6 +10,11 @@
      void cocancel_freertos_deleted(void *task);
      #define traceTASK_DELETE(task) cocancel_freertos_deleted(task)
 
+     #define COCANCEL_FREERTOS_IN_INTERRUPT()  Only where the kernel's port has no xPortIsInsideInterrupt (RISC-V, older ones for Cortex-M0) and
+                                               is not ESP-IDF's: an expression, not 0 in an interrupt handler. On a Cortex-M0 the lower 6 bits
+                                               of IPSR; on RISC-V a variable that is set while freertos_risc_v_application_interrupt_handler
+                                               or the tick hook runs. May also be given with -D for cocancel_freertos.c
+
    FreeRTOS 10.4 or later (run with 11.2). The kernel's tick may have any rate and width (run with 100, 1000, 1024 and 10,000 a second, with
    16 and 32 bits). Nothing is allocated. One core. Interrupt handlers that use the library must be allowed to call the kernel: their priority is
    not above configMAX_SYSCALL_INTERRUPT_PRIORITY. */
