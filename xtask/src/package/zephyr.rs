@@ -19,16 +19,31 @@ use crate::tools::CMAKE;
 const PACKAGES: [&str; 2] = ["kconfiglib==14.1.0", "pykwalify==1.8.0"];
 
 /// Processors as Zephyr's symbols tell them, and the released archive for each; none where the user has to name one.
-const PROCESSORS: [(&str, &str); 8] = [
-    ("CPU_CORTEX_M0", "thumbv6m-none-eabi-unsafe-assume-single-core"),
+const PROCESSORS: [(&str, &str); 19] = [
+    ("CPU_CORTEX_M0", THUMBV6M),
+    ("CPU_CORTEX_M0PLUS", THUMBV6M),
+    ("CPU_CORTEX_M0PLUS SMP", ""),
+    ("CPU_CORTEX_M23", THUMBV6M),
     ("CPU_CORTEX_M3", "thumbv7m-none-eabi"),
     ("CPU_CORTEX_M4", "thumbv7m-none-eabi"),
     ("CPU_CORTEX_M4 FPU FP_HARDABI", "thumbv7em-none-eabihf"),
-    ("RISCV", "riscv32imc-unknown-none-elf-unsafe-assume-single-core"),
-    ("RISCV RISCV_ISA_EXT_A SMP", "riscv32imac-unknown-none-elf"),
-    ("RISCV SMP", ""),
-    ("RISCV 64BIT RISCV_ISA_EXT_A", ""),
+    ("CPU_CORTEX_M33", "thumbv7m-none-eabi"),
+    ("CPU_CORTEX_M33 ARMV8_M_DSP FPU", "thumbv7m-none-eabi"),
+    ("CPU_CORTEX_M33 ARMV8_M_DSP FPU FP_HARDABI", "thumbv7em-none-eabihf"),
+    // an archive for a Cortex-M4 may have instructions of the DSP extension
+    ("CPU_CORTEX_M33 FPU FP_HARDABI", ""),
+    ("RISCV RISCV_ISA_EXT_M RISCV_ISA_EXT_C", RISCV32IMC),
+    ("RISCV RISCV_ISA_EXT_M RISCV_ISA_EXT_A RISCV_ISA_EXT_C SMP", "riscv32imac-unknown-none-elf"),
+    ("RISCV RISCV_ISA_EXT_M RISCV_ISA_EXT_C SMP", ""),
+    ("RISCV RISCV_ISA_EXT_A RISCV_ISA_EXT_C", ""),
+    ("RISCV RISCV_ISA_EXT_M RISCV_ISA_EXT_A", ""),
+    ("RISCV RISCV_ISA_RV32E RISCV_ISA_EXT_M RISCV_ISA_EXT_C", ""),
+    ("RISCV RISCV_ISA_EXT_M RISCV_ISA_EXT_C FPU", ""),
+    ("RISCV 64BIT RISCV_ISA_EXT_M RISCV_ISA_EXT_A RISCV_ISA_EXT_C", ""),
 ];
+
+const THUMBV6M: &str = "thumbv6m-none-eabi-unsafe-assume-single-core";
+const RISCV32IMC: &str = "riscv32imc-unknown-none-elf-unsafe-assume-single-core";
 
 /// The programs, and the line with which each says that all was right. The second clock wraps within the suite.
 const PROGRAMS: [(&str, &str, &str); 3] = [
