@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use regex::Regex;
 
 use super::linux::Host;
 use super::python;
@@ -82,6 +83,16 @@ struct Module<'a> {
     scratch: PathBuf,
 }
 
+/// The pattern of a program's description for Zephyr's test runner accepts its last line, and none that counts more.
+fn accepts_only(folder: &Path, last: &str) -> Result<()> {
+    let file = ["sample.yaml", "testcase.yaml"].map(|name| folder.join(name)).into_iter().find(|f| f.exists());
+    let text = fs::read_to_string(file.context("no description")?)?;
+    let pattern = text.lines().find_map(|l| l.trim().strip_prefix("- \"")?.strip_suffix('"')).context("no pattern")?;
+    let regex = Regex::new(pattern)?;
+    ensure!(regex.is_match(last) && !regex.is_match(&format!("1{last}")), "{pattern} is not just {last:?}");
+    Ok(())
+}
+
 impl Module<'_> {
     fn tests(&self, name: &str) -> PathBuf {
         self.project.root.join("tests/package/zephyr").join(name)
@@ -144,6 +155,7 @@ impl Module<'_> {
     ) -> Result<()> {
         fs::create_dir_all(folder)?;
         let source = self.project.root.join("packaging/zephyr").join(name);
+        accepts_only(&source, last)?;
         let settings = folder.join("prj.conf");
         let own = fs::read_to_string(source.join("prj.conf"))?;
         fs::write(&settings, format!("{own}CONFIG_COCANCEL_LIBRARY=\"{}\"\n", archive.display()))?;
