@@ -14,7 +14,7 @@
 #define CONFORMANCE_LATE_MS 22
 #endif
 
-enum { STACK = 1024 };
+enum { STACK = 2048 };
 
 typedef struct thread {
     struct k_thread state;

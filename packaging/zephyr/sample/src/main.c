@@ -3,7 +3,7 @@
    SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cocancel_zephyr.h"
 
-enum { CALLS = 4, THREADS = 2, STACK = 1024 };
+enum { CALLS = 4, THREADS = 2, STACK = 2048 };
 
 static COCANCEL_STORAGE(storage, CALLS, THREADS);
 K_THREAD_STACK_DEFINE(client_stack, STACK);
