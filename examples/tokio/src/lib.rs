@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
-use cocancel::port::posix::{Hooks, runtime, set_hooks};
+use cocancel::port::posix::{self, Hooks, runtime};
 use cocancel::{CallHandle, CallOptions, Hresult, Outcome, Poll as State, Timeout, Waiting};
 use tokio::time::{Sleep, sleep};
 
@@ -31,7 +31,9 @@ impl Wakers {
     }
 }
 
-static HOOKS: Hooks = Hooks {
+/// What the calls need, for a program with hooks of its own: `Hooks { event, ..cocancel_tokio::HOOKS }`, to be given to [`set_hooks`].
+/// They take each wake context for one of [`call`]'s, or NULL.
+pub const HOOKS: Hooks = Hooks {
     wake: |context| {
         if let Some(wakers) = Wakers::of(context) {
             wakers.client.wake();
@@ -51,6 +53,14 @@ static HOOKS: Hooks = Hooks {
     orphaned: |_| {},
     event: |_| {},
 };
+
+static SET: Once = Once::new();
+
+/// Sets hooks of the program's own in place of [`HOOKS`], whose functions they call, too. To be called before the first [`call`]; later it does
+/// nothing.
+pub fn set_hooks(hooks: &'static Hooks) {
+    SET.call_once(|| posix::set_hooks(Some(hooks)));
+}
 
 /// What both sides of a call share. The reply is here and not in a record of the host's: then nobody has to know who owns it.
 #[derive(Debug)]
@@ -89,12 +99,14 @@ pub struct Canceller(CallHandle);
 
 /// Begins a call. `timeout`: the call's own.
 ///
+/// The first one sets [`HOOKS`] for the whole process, in place of any that were there, unless [`set_hooks`] of this crate was called before. Hooks
+/// that somebody sets later, as `cocancel_inspect::hooks` does, take the wakes away: futures then do not resolve.
+///
 /// # Errors
 ///
 /// `E_OUTOFMEMORY`: as many calls are out as there can be; see `set_capacity`.
 pub fn call<T>(timeout: Option<Duration>) -> Result<(Call<T>, Server<T>), Hresult> {
-    static SET: Once = Once::new();
-    SET.call_once(|| set_hooks(Some(&HOOKS)));
+    set_hooks(&HOOKS);
     let wakers = Arc::new(Wakers::default());
     let context = Arc::into_raw(Arc::clone(&wakers)).cast_mut().cast();
     let mut options = CallOptions::new();
