@@ -65,7 +65,7 @@ void *cocancel_freertos_context(void);
 void cocancel_freertos_exit(void);
 
 /* For traceTASK_DELETE only. A task that another one deletes while it is inside the library leaves behind what it was doing at that instant, as
-   it does everywhere else: its thread's slot, or a call's or two, stay in use for good. */
+   it does everywhere else: at most one slot, its thread's or a call's, stays in use for good. */
 void cocancel_freertos_deleted(void *task);
 
 #ifdef __cplusplus

@@ -42,7 +42,7 @@ void cocancel_zephyr_sleep(uint32_t ms);
 void cocancel_zephyr_exit(void);
 
 /* The same for a thread that has ended without it: after k_thread_abort or k_thread_join, before its memory is used again. One that was aborted
-   inside the library leaves behind what it was doing at that instant: its thread's slot, or a call's or two, stay in use for good. */
+   inside the library leaves behind what it was doing at that instant: at most one slot, its thread's or a call's, stays in use for good. */
 void cocancel_zephyr_gone(k_tid_t thread);
 
 #ifdef __cplusplus
