@@ -22,6 +22,9 @@ import gdb
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILT_IN = "cocancel::runtime::Runtime<cocancel::port::posix::Posix, cocancel::storage::Borrowed>"
 BY_HOST = "cocancel::runtime::Runtime<cocancel::port::HostPort, cocancel::storage::Borrowed>"
+NO_SYMBOLS = """no default runtime is found here. If the program or its libcocancel.so was stripped, load one of the same build that was
+not (`add-symbol-file FILE -o WHERE`, with WHERE from `info proc mappings`), or link such a one; if it has a runtime of its own, name that:
+cocancel calls RUNTIME"""
 
 
 def find_type(name):
@@ -135,7 +138,7 @@ class Runtime:
             return
         place = symbol("cocancel::port::posix::default::CHOSEN")
         if place is None:
-            raise gdb.GdbError("no default runtime here, or no symbols: give an expression for the runtime")
+            raise gdb.GdbError(NO_SYMBOLS)
         self.address = number(place, word_size())
         if self.address == 0:
             raise gdb.GdbError("the default runtime has not been used yet")

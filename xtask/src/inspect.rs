@@ -1,6 +1,7 @@
 //! `cocancel-inspect`: what it shows of a process, of its core file and of a dump is what the process itself shows. The table that a host in C
 //! prints by itself is the same.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::c::{COMPILERS, SYSTEM};
+use crate::c::{COMPILERS, Library, SYSTEM};
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
@@ -113,7 +114,36 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     ensure!(shown(&of_stripped) == alive, "without debug information gdb shows:\n{of_stripped}");
     let of_dump = log.check(&Cmd::new(built.join("cocancel-inspect")).arg(&dump))?;
     ensure!(of_dump == alive, "the dump shows:\n{of_dump}");
-    in_c(project, log, &built)
+
+    in_c(project, log, &built, "stuck-in-c", &[built.join("libcocancel.a").into()])?;
+    installed(project, log, &built)?;
+    Ok(Outcome::Passed)
+}
+
+/// The same with the shared library as it is installed: what is not exported has symbols all the same. Without those the script says so.
+fn installed(project: &Project, log: &mut Log, built: &Path) -> Result<()> {
+    let archive = Library::build(project, log)?.archive;
+    let folder = project.scratch().join("inspect");
+    let library = folder.join("libcocancel.so.0");
+    let mut script = OsString::from("-Wl,--version-script=");
+    script.push(project.root.join("packaging/cocancel.map"));
+    let link = Cmd::new(GCC.name)
+        .args(["-shared", "-Wl,-soname,libcocancel.so.0", "-Wl,--gc-sections,-z,defs,-z,relro,-z,now"])
+        .arg(script)
+        .arg("-Wl,--whole-archive")
+        .arg(archive)
+        .arg("-Wl,--no-whole-archive");
+    log.check(&link.args(SYSTEM).arg("-o").arg(&library))?;
+    let mut rpath = OsString::from("-Wl,-rpath,");
+    rpath.push(&folder);
+    in_c(project, log, built, "stuck-in-c-shared", &[library.clone().into(), rpath])?;
+
+    log.check(&Cmd::new(OBJCOPY.name).arg("--strip-all").arg(&library))?;
+    let mut stuck = Stuck::start(&folder.join("stuck-in-c-shared"))?;
+    stuck.table()?;
+    let said = log.run(&gdb(project, built, &["cocancel calls"]).args(["-p", &stuck.pid()]))?.output;
+    ensure!(said.contains("load one of the same build"), "of a library without symbols gdb says:\n{said}");
+    Ok(())
 }
 
 /// Gdb with the script.
@@ -124,12 +154,12 @@ fn gdb(project: &Project, built: &Path, commands: &[&str]) -> Cmd {
     cmd.args(all.flat_map(|command| ["-ex", command]))
 }
 
-/// A process in C: what its own printing shows is what gdb and the program in Rust show of it.
-fn in_c(project: &Project, log: &mut Log, built: &Path) -> Result<Outcome> {
+/// A process in C, linked in that way: what its own printing shows is what gdb and the program in Rust show of it.
+fn in_c(project: &Project, log: &mut Log, built: &Path, name: &str, library: &[OsString]) -> Result<()> {
     let folder = project.root.join("examples/inspect/c");
-    let program = project.scratch().join("inspect/stuck-in-c");
+    let program = project.scratch().join("inspect").join(name);
     let compile = COMPILERS[0].compile(project, &folder.join("stuck.c")).arg(folder.join("inspect.c"));
-    log.check(&compile.arg(built.join("libcocancel.a")).args(SYSTEM).arg("-o").arg(&program))?;
+    log.check(&compile.args(library).args(SYSTEM).arg("-o").arg(&program))?;
     let mut stuck = Stuck::start(&program)?;
     let own = stuck.table()?;
     log.line(&own)?;
@@ -143,8 +173,7 @@ fn in_c(project: &Project, log: &mut Log, built: &Path) -> Result<Outcome> {
     let seen = log.check(&gdb(project, built, &[&calls]).args(["-p", &stuck.pid()]))?;
     drop(stuck);
     let seen = shown(&seen).split_inclusive('\n').take(own.lines().count()).collect::<String>();
-    compare(&own, &seen).with_context(|| format!("gdb shows of the process in C:\n{seen}"))?;
-    Ok(Outcome::Passed)
+    compare(&own, &seen).with_context(|| format!("gdb shows of {name}:\n{seen}"))
 }
 
 /// That two tables show the same calls with the same ages. What is left to a call's deadline the process itself reads a little later than
