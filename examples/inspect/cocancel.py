@@ -6,9 +6,11 @@
     (gdb) cocancel dump FILE             the same for later: cocancel-inspect FILE
     (gdb) cocancel layout                where the words stand, from debug information: what layout.json is made of
 
-Both take, in this order, `--now TICK` (the port's tick, in milliseconds; without it a POSIX process' monotonic clock, for a core file
-counted back from when the file was written) and an expression for another runtime than the default one: a Rust `Runtime`, or a
-`cocancel_runtime *`. Offsets come from the debug information of Rust, where there is some, else from layout.json.
+Both take, in this order, `--now TICK` and an expression for another runtime than the default one: a Rust `Runtime`, or a
+`cocancel_runtime *`. TICK is the port's, in milliseconds, as a number or as an expression (in quotes, if it has blanks). It may be left out for the default
+runtime of a POSIX process on this machine, whose clock is this machine's monotonic one, and of its core file: then it is counted back from
+when the file was written. Offsets come from the debug information of Rust, where there is some, else, if the target is a 64-bit one, from
+layout.json.
 """
 
 import json
@@ -22,6 +24,11 @@ import gdb
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILT_IN = "cocancel::runtime::Runtime<cocancel::port::posix::Posix, cocancel::storage::Borrowed>"
 BY_HOST = "cocancel::runtime::Runtime<cocancel::port::HostPort, cocancel::storage::Borrowed>"
+STORED_WORD = 8
+NO_TYPES = """no types of cocancel's are found in the debug information, and layout.json is for 64-bit targets only:
+build the library and the program with CARGO_PROFILE_RELEASE_DEBUG=2"""
+NO_TICK = """which tick is it there? Only the default runtime of a POSIX process on this machine, or of its core file, goes by this machine's
+clock. Of any other: --now TICK, the port's tick in milliseconds"""
 NO_SYMBOLS = """no default runtime is found here. If the program or its libcocancel.so was stripped, load one of the same build that was
 not (`add-symbol-file FILE -o WHERE`, with WHERE from `info proc mappings`), or link such a one; if it has a runtime of its own, name that:
 cocancel calls RUNTIME"""
@@ -85,6 +92,24 @@ def whole_layout():
     return layout
 
 
+def known_layout():
+    """What debug information says, else layout.json where that can be right."""
+    found = slot_layout()
+    if word_size() == STORED_WORD:
+        with open(os.path.join(HERE, "layout.json")) as file:
+            return {**json.load(file), **(found or {})}
+    if found is None:
+        raise gdb.GdbError(NO_TYPES)
+    return whole_layout()
+
+
+def stored(layout, key):
+    """A part that the debug information may lack."""
+    if key not in layout:
+        raise gdb.GdbError(NO_TYPES)
+    return layout[key]
+
+
 def read(address, size):
     return bytes(gdb.selected_inferior().read_memory(address, size)) if size else b""
 
@@ -95,7 +120,8 @@ def number(address, size):
 
 
 def word_size():
-    return gdb.lookup_type("void").pointer().sizeof
+    # not by the name of a type: which there are depends on the language
+    return gdb.selected_inferior().architecture().integer_type(8).pointer().sizeof
 
 
 def symbol(name):
@@ -113,11 +139,9 @@ class Runtime:
     """Where it stands and how it is laid out."""
 
     def __init__(self, expression):
-        with open(os.path.join(HERE, "layout.json")) as file:
-            stored = json.load(file)
-        found = slot_layout()
-        layout = stored if found is None else {**stored, **found}
+        layout = known_layout()
         self.call, self.thread = layout["call"], layout["thread"]
+        self.is_posix = False
         if expression:
             value = gdb.parse_and_eval(expression)
             type_ = value.type.strip_typedefs()
@@ -142,13 +166,14 @@ class Runtime:
         self.address = number(place, word_size())
         if self.address == 0:
             raise gdb.GdbError("the default runtime has not been used yet")
+        self.is_posix = True
         type_ = find_type(BUILT_IN)
-        self.layout = runtime_layout(type_) if type_ is not None else layout["built_in"]
+        self.layout = runtime_layout(type_) if type_ is not None else stored(layout, "built_in")
 
     def by_host(self, address, layout):
         type_ = find_type(BY_HOST)
-        self.layout = runtime_layout(type_) if type_ is not None else layout["by_host"]
-        self.address = address + layout["in_storage"]
+        self.layout = runtime_layout(type_) if type_ is not None else stored(layout, "by_host")
+        self.address = address + stored(layout, "in_storage")
 
     def table(self, name, size):
         """How many slots, and their bytes."""
@@ -162,6 +187,9 @@ class Runtime:
 
 def posix_tick():
     """The monotonic clock of this machine now, or when the core file was written: right until the machine is started anew."""
+    connection = gdb.selected_inferior().connection
+    if connection is None or connection.type not in ("native", "core"):
+        raise gdb.GdbError(NO_TICK)
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     core = re.search(r"Local core dump file:\s*`(.*)', file type", gdb.execute("info files", to_string=True))
     if core:
@@ -172,9 +200,15 @@ def posix_tick():
 def dump(arguments):
     """The bytes of a dump (src/dump.rs says what stands in it)."""
     now = None
-    if arguments and arguments[0] == "--now":
-        now, arguments = int(arguments[1]), arguments[2:]
+    if arguments[:1] == ["--now"]:
+        if len(arguments) < 2:
+            raise gdb.GdbError("--now TICK")
+        now, arguments = int(gdb.parse_and_eval(arguments[1])) & 0xFFFFFFFF, arguments[2:]
     runtime = Runtime(" ".join(arguments))
+    if now is None:
+        if not runtime.is_posix:
+            raise gdb.GdbError(NO_TICK)
+        now = posix_tick()
     calls, call_table = runtime.table("calls", runtime.call["size"])
     threads, thread_table = runtime.table("threads", runtime.thread["size"])
     ages = symbol("COCANCEL_INSPECT_BEGUN")
@@ -188,7 +222,7 @@ def dump(arguments):
         "threads": threads,
         "ages": len(ages) // 8,
         "half": number(runtime.address + runtime.layout["half"], 4),
-        "now": posix_tick() if now is None else now,
+        "now": now,
     }
     return json.dumps(header).encode() + b"\n" + call_table + thread_table + ages
 

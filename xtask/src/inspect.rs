@@ -62,12 +62,12 @@ impl Stuck {
 }
 
 /// The tick in a table's first line.
-fn tick(table: &str) -> Result<&str> {
+pub fn tick(table: &str) -> Result<&str> {
     table.lines().next().and_then(|line| line.rsplit(' ').next()).context("no tick")
 }
 
 /// The part of gdb's output that is a table.
-fn shown(output: &str) -> &str {
+pub fn shown(output: &str) -> &str {
     output.find("cocancel: ").map_or("", |start| &output[start..])
 }
 
@@ -98,7 +98,7 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     // the living process, its core file, the same without debug information, and a dump
     let (core, dump) = (folder.join("core"), folder.join("dump"));
     let (core_name, dump_name) = (core.display(), dump.display());
-    let gdb = |commands: &[&str]| gdb(project, &built, commands);
+    let gdb = |commands: &[&str]| gdb(project, GDB.name, &built, commands);
     let save = [calls.as_str(), &format!("gcore {core_name}")];
     let alive = log.check(&gdb(&save).args(["-p", &stuck.pid()]))?;
     drop(stuck);
@@ -141,16 +141,16 @@ fn installed(project: &Project, log: &mut Log, built: &Path) -> Result<()> {
     log.check(&Cmd::new(OBJCOPY.name).arg("--strip-all").arg(&library))?;
     let mut stuck = Stuck::start(&folder.join("stuck-in-c-shared"))?;
     stuck.table()?;
-    let said = log.run(&gdb(project, built, &["cocancel calls"]).args(["-p", &stuck.pid()]))?.output;
+    let said = log.run(&gdb(project, GDB.name, built, &["cocancel calls"]).args(["-p", &stuck.pid()]))?.output;
     ensure!(said.contains("load one of the same build"), "of a library without symbols gdb says:\n{said}");
     Ok(())
 }
 
-/// Gdb with the script.
-fn gdb(project: &Project, built: &Path, commands: &[&str]) -> Cmd {
+/// A gdb with the script, which finds `cocancel-inspect` in the folder `built`.
+pub fn gdb(project: &Project, gdb: &str, built: &Path, commands: &[&str]) -> Cmd {
     let script = format!("source {}", project.root.join("examples/inspect/cocancel.py").display());
     let all = ["set debuginfod enabled off", &script].into_iter().chain(commands.iter().copied());
-    let cmd = Cmd::new("gdb").args(["-q", "-nx", "-batch"]).env("COCANCEL_INSPECT", built.join("cocancel-inspect"));
+    let cmd = Cmd::new(gdb).args(["-q", "-nx", "-batch"]).env("COCANCEL_INSPECT", built.join("cocancel-inspect"));
     cmd.args(all.flat_map(|command| ["-ex", command]))
 }
 
@@ -170,7 +170,7 @@ fn in_c(project: &Project, log: &mut Log, built: &Path, name: &str, library: &[O
     let timeless = |table: &str| -> Result<Vec<_>> { Ok(rows(table)?.into_iter().map(|row| row.rest).collect()) };
     ensure!(timeless(&again)? == timeless(&own)?, "after the signal the program in C prints:\n{again}");
     let calls = format!("cocancel calls --now {}", tick(&own)?);
-    let seen = log.check(&gdb(project, built, &[&calls]).args(["-p", &stuck.pid()]))?;
+    let seen = log.check(&gdb(project, GDB.name, built, &[&calls]).args(["-p", &stuck.pid()]))?;
     drop(stuck);
     let seen = shown(&seen).split_inclusive('\n').take(own.lines().count()).collect::<String>();
     compare(&own, &seen).with_context(|| format!("gdb shows of {name}:\n{seen}"))
@@ -194,14 +194,17 @@ fn compare(own: &str, seen: &str) -> Result<()> {
 
 /// A line of a table, taken apart.
 #[derive(PartialEq, Debug)]
-struct Row {
-    age: String,
-    left: String,
-    rest: [String; 2],
+pub struct Row {
+    /// With the times in seconds, or as it stands.
+    pub age: String,
+    /// Likewise.
+    pub left: String,
+    /// The call with its thread; its phase with all that follows.
+    pub rest: [String; 2],
 }
 
 /// The lines between the heading and the count, by the columns of the table.
-fn rows(table: &str) -> Result<Vec<Row>> {
+pub fn rows(table: &str) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for line in table.lines().skip(2).take_while(|line| !line.ends_with("in use")) {
         let part =

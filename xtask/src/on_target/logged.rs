@@ -18,12 +18,12 @@ use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Outcome, Step};
 
-const FOLDER: &str = "examples/boards";
-const TARGET: &str = "thumbv7m-none-eabi";
-const MACHINE: Machine = Machine("stm32vldiscovery");
+pub const FOLDER: &str = "examples/boards";
+pub const TARGET: &str = "thumbv7m-none-eabi";
+pub const MACHINE: Machine = Machine("stm32vldiscovery");
 
 /// The programs are over within a second.
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn step() -> Step {
     Step::new("defmt", run).minutes(20)
@@ -34,15 +34,20 @@ fn run(project: &Project, log: &mut Log) -> Result<Outcome> {
     // Without timestamps: the tick depends on how long the superloop takes.
     let logged = emulate(project, log, "logged", false)?;
     compare(project, log, "logged", &logged)?;
-    let decoded = project.scratch().join("stuck.log");
-    fs::write(&decoded, emulate(project, log, "stuck", true)?)?;
+    let decoded = emulate(project, log, "stuck", true)?;
     log.check(&project.cargo(["build", "-p", "cocancel-inspect", "--bins"]))?;
-    let inspect = Cmd::new(project.target.join("debug/cocancel-inspect")).arg("--log").arg(&decoded);
-    let table = inspect.read()?;
+    let table = table(project, &decoded)?;
     log.line(&table)?;
     // Tenths of seconds: which of the first milliseconds a call begins in depends on the compiler.
     compare(project, log, "stuck", &Regex::new(r"(\.\d)\d\d s\b")?.replace_all(&table, "$1 s"))?;
     Ok(Outcome::Passed)
+}
+
+/// The table that cocancel-inspect, which is built, makes of a log.
+pub fn table(project: &Project, decoded: &str) -> Result<String> {
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(file.path(), decoded)?;
+    Cmd::new(project.target.join("debug/cocancel-inspect")).arg("--log").arg(file.path()).read()
 }
 
 /// Runs a program in the emulator: its log as text.
@@ -72,7 +77,7 @@ fn compare(project: &Project, log: &mut Log, name: &str, shown: &str) -> Result<
 }
 
 /// A line for each frame: the level and the text, with the timestamp before. Frames that cannot be decoded are an error.
-fn decode(elf: &[u8], frames: &[u8], timestamps: bool) -> Result<String> {
+pub fn decode(elf: &[u8], frames: &[u8], timestamps: bool) -> Result<String> {
     let table = Table::parse(elf)?.context("the program has nothing of defmt")?;
     let mut decoder = table.new_stream_decoder();
     decoder.received(frames);

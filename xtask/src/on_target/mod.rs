@@ -1,5 +1,6 @@
-//! The port-conformance suite in Rust: on the host, and as tests that run on boards; ports to asynchronous executors; defmt.
+//! The port-conformance suite in Rust: on the host, and as tests that run on boards; ports to asynchronous executors; defmt; a board under a debugger.
 
+mod debugged;
 mod elf;
 mod emulator;
 mod examples;
@@ -41,7 +42,7 @@ pub fn steps() -> impl Iterator<Item = Step> {
         })
         .minutes(20)
     });
-    host.into_iter().chain(boards).chain(examples::steps()).chain([logged::step()])
+    host.into_iter().chain(boards).chain(examples::steps()).chain([logged::step(), debugged::step()])
 }
 
 /// `cargo xtask on-target`: the runner of `cargo test` in tests/on-target.
