@@ -237,14 +237,17 @@ class Cocancel(gdb.Command):
         arguments = gdb.string_to_argv(text)
         if arguments[:1] == ["calls"]:
             program = os.environ.get("COCANCEL_INSPECT", "cocancel-inspect")
+            taken = dump(arguments[1:])
             try:
-                shown = subprocess.run([program, "-"], input=dump(arguments[1:]), capture_output=True, check=False)
+                shown = subprocess.run([program, "-"], input=taken, capture_output=True, check=False)
             except FileNotFoundError as error:
                 raise gdb.GdbError(f"{program} is not there: COCANCEL_INSPECT names it, or use `cocancel dump`") from error
             gdb.write(shown.stdout.decode() + shown.stderr.decode())
         elif arguments[:1] == ["dump"] and len(arguments) > 1:
+            # first: what fails leaves no file, and an older one as it was
+            taken = dump(arguments[2:])
             with open(arguments[1], "wb") as file:
-                file.write(dump(arguments[2:]))
+                file.write(taken)
         elif arguments == ["layout"]:
             gdb.write(json.dumps(whole_layout(), indent=2) + "\n")
         else:

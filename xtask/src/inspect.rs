@@ -143,6 +143,11 @@ fn installed(project: &Project, log: &mut Log, built: &Path) -> Result<()> {
     stuck.table()?;
     let said = log.run(&gdb(project, GDB.name, built, &["cocancel calls"]).args(["-p", &stuck.pid()]))?.output;
     ensure!(said.contains("load one of the same build"), "of a library without symbols gdb says:\n{said}");
+    let place = tempfile::tempdir()?;
+    let dump = place.path().join("dump");
+    let write = format!("cocancel dump {}", dump.display());
+    log.run(&gdb(project, GDB.name, built, &[&write]).args(["-p", &stuck.pid()]))?;
+    ensure!(!dump.exists(), "a dump that failed has left a file");
     Ok(())
 }
 
