@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
 use serde_json::Value;
 
 use crate::c::{COMPILERS, Library, SYSTEM};
@@ -87,6 +88,9 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     log.line(&table)?;
     let absent: Vec<_> = KINDS.into_iter().filter(|kind| !table.contains(kind)).collect();
     ensure!(absent.is_empty(), "the table has nothing that is {absent:?}");
+    let readme = fs::read_to_string(project.root.join("examples/inspect/README.md"))?;
+    let sample = readme.split("```").nth(1).and_then(|block| block.strip_prefix("text\n")).unwrap_or_default();
+    ensure!(shape(sample)? == shape(&table)?, "README.md shows another table");
     let calls = format!("cocancel calls --now {}", tick(&table)?);
 
     // the signal's handler prints the same calls
@@ -228,6 +232,12 @@ pub fn rows(table: &str) -> Result<Vec<Row>> {
 /// A line without what changes with time.
 fn handle_and_holders(line: &str) -> String {
     line.split_whitespace().filter(|word| !word.contains('.')).collect::<Vec<_>>().join(" ")
+}
+
+/// A table without what every run has its own of: the times, and the ids of threads.
+fn shape(table: &str) -> Result<String> {
+    let own = Regex::new(r"tick \d+| +\d+\.\d{3} s|(?m:^( *0x[0-9a-f]+) +\d+)")?;
+    Ok(own.replace_all(table, "$1 #").into_owned())
 }
 
 /// layout.json says what the debug information of this build does.
