@@ -7,5 +7,5 @@ mod live;
 pub mod log;
 mod table;
 
-pub use live::{hooks, on_signal, print};
+pub use live::{event, hooks, on_signal, print};
 pub use table::{Ages, write_table};

@@ -14,11 +14,28 @@ static COCANCEL_INSPECT_BEGUN: Ages = Ages::new();
 
 static HOOKS: Hooks = Hooks { event, ..Hooks::NONE };
 
-fn event(event: Event) {
+/// Records when a call of the default runtime begins: the ages that [`print()`], [`on_signal`] and the script for gdb show. To be called
+/// with every event by the event hook of a process that has hooks of its own; for others, [`hooks`] sets one that does.
+///
+/// ```
+/// use cocancel::port::posix::{Hooks, set_hooks};
+///
+/// static OWN: Hooks = Hooks {
+///     event: |event| {
+///         cocancel_inspect::event(event);
+///         // and what else is to be done with it
+///     },
+///     ..Hooks::NONE
+/// };
+/// set_hooks(Some(&OWN));
+/// ```
+///
+/// Callers: as the hook's. Allocates nothing, takes no lock, never blocks.
+pub fn event(event: Event) {
     COCANCEL_INSPECT_BEGUN.record(event, runtime().port().tick());
 }
 
-/// Has the ages of calls that begin from now on recorded. A process with hooks of its own calls [`Ages::record`] in them instead.
+/// Has the ages of calls that begin from now on recorded. A process with hooks of its own calls [`event`] in them instead.
 pub fn hooks() {
     set_hooks(Some(&HOOKS));
 }
@@ -76,5 +93,23 @@ impl Write for Stderr {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cocancel::{CallHandle, CallOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_hook_of_ones_own_that_passes_events_on_has_ages() {
+        static OWN: Hooks = Hooks { event: |passed| event(passed), ..Hooks::NONE };
+        let begin = || runtime().begin_async(CallOptions::new()).call;
+        let age = |call: CallHandle| COCANCEL_INSPECT_BEGUN.of(call, runtime().port().tick());
+        set_hooks(Some(&Hooks::NONE));
+        assert_eq!(age(begin()), None);
+        set_hooks(Some(&OWN));
+        assert!(age(begin()).is_some_and(|milliseconds| milliseconds < 60_000));
     }
 }

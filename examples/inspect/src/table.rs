@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use cocancel::{CallHandle, CallInfo, Event, EventKind, Phase};
 
-/// When the calls began: the library keeps no time for that, an event hook that calls [`Ages::record`] does.
+/// When the calls began: the library keeps no time for that, an event hook that calls [`Ages::record`] does. For tables that one writes with
+/// [`write_table`]; those of [`print()`](crate::print()) and of a debugger have their own, which [`event`](crate::event()) fills.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Ages([AtomicU64; Ages::ROOM]);
