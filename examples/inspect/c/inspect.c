@@ -95,6 +95,7 @@ static const char *phase(const cocancel_call_info *call) {
     /* released, and its reply is still out */
     case COCANCEL_PHASE_CANCELED: return call->flags & COCANCEL_IS_SERVER ? "orphan" : "canceled";
     case COCANCEL_PHASE_CUSTOM: return "custom";
+    case COCANCEL_PHASE_CLAIMED: return "claimed";
     default: return "-";
     }
 }

@@ -86,7 +86,8 @@ fn phase(call: &CallInfo) -> &'static str {
         Phase::Canceled if call.server => "orphan",
         Phase::Canceled => "canceled",
         Phase::Custom => "custom",
-        Phase::Vacant | Phase::Claimed => "-",
+        Phase::Claimed => "claimed",
+        Phase::Vacant => "-",
     }
 }
 
@@ -139,4 +140,29 @@ pub fn write_table(
         writeln!(out)?;
     }
     writeln!(out, "{count} in use")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_stays_claimed_says_so() {
+        let call = CallInfo {
+            call: CallHandle::from_bits(0x10001).unwrap(),
+            phase: Phase::Claimed,
+            thread: None,
+            pins: 0,
+            requested: false,
+            client: false,
+            server: false,
+            serving: false,
+            disabled: false,
+            remaining: None,
+        };
+        let mut text = String::new();
+        write_table(&mut text, [call].into_iter(), |_| None).unwrap();
+        let row = "   0x10001          -               -     no deadline claimed   enabled  0:";
+        assert_eq!(text.lines().nth(1), Some(row));
+    }
 }
