@@ -241,7 +241,7 @@ class Cocancel(gdb.Command):
             try:
                 shown = subprocess.run([program, "-"], input=taken, capture_output=True, check=False)
             except FileNotFoundError as error:
-                raise gdb.GdbError(f"{program} is not there: COCANCEL_INSPECT names it, or use `cocancel dump`") from error
+                raise gdb.GdbError(f"{program} is not there: `cargo build --release -p cocancel-inspect` makes it, COCANCEL_INSPECT names it") from error
             gdb.write(shown.stdout.decode() + shown.stderr.decode())
         elif arguments[:1] == ["dump"] and len(arguments) > 1:
             # first: what fails leaves no file, and an older one as it was
