@@ -48,6 +48,12 @@ impl Project {
             .with_context(|| format!("the workspace has no package {name}"))
     }
 
+    /// The oldest compiler that a package says it takes, such as `1.85`.
+    pub fn oldest_rustc(&self, name: &str) -> Result<String> {
+        let version = self.package(name)?.rust_version.as_ref().with_context(|| format!("{name} states none"))?;
+        Ok(format!("{}.{}", version.major, version.minor))
+    }
+
     /// A folder or file of the workspace as it is named in messages.
     pub fn short<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()

@@ -109,7 +109,7 @@ impl Table<'_> {
 
 /// Writes a word of a slot that nobody else has seen yet.
 fn put<T>(slot: &mut T, at: usize, word: u32) {
-    assert!(at % 4 == 0 && at + 4 <= size_of::<T>(), "layout.json is not this build's");
+    assert!(at.is_multiple_of(4) && at + 4 <= size_of::<T>(), "layout.json is not this build's");
     // SAFETY: within the slot, which is borrowed alone, and aligned; each word of a slot is an atomic or part of a pointer that the
     // snapshot does not read
     unsafe { (&raw mut *slot).cast::<u8>().add(at).cast::<u32>().write(word) };

@@ -45,10 +45,13 @@ pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
 /// The published crates compile with the `rust-version` that they state.
 pub fn oldest(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&GCC])?;
-    let stated = env!("CARGO_PKG_RUST_VERSION");
-    let rustc = match rustup(stated) {
+    // not the one that this program needs, which is newer
+    let [stated, of_c] = CRATES.map(|name| project.oldest_rustc(name));
+    let stated = stated?;
+    ensure!(stated == of_c?, "{CRATES:?} state different ones");
+    let rustc = match rustup(&stated) {
         Some(rustc) => rustc,
-        None => debian(project, log, stated)?,
+        None => debian(project, log, &stated)?,
     };
     let version = Cmd::new(&rustc).arg("-V").read()?;
     ensure!(version.contains(&format!(" {stated}.")), "{} is {version}", rustc.display());
