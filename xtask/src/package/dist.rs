@@ -4,16 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::install::Tree;
 use super::linux::{self, Built, Host};
-use crate::boards::targets as boards;
 use crate::check;
 use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
+use crate::size::library as boards;
 use crate::windows::manifest;
 
 /// The README of an archive.
@@ -30,20 +30,14 @@ pub fn command(project: &Project, log: &mut Log, filter: Option<&str>) -> Result
     let host = host()?;
     if is_meant(&host) {
         let built = Host.build(project, log)?;
-        done(release(project, log, &host, &built, how(Path::new("rustc"), "com,posix")?)?);
+        done(release(project, log, &host, &built, how(Path::new("rustc"), json!("com,posix"))?)?);
     }
     for target in linux::TARGETS.iter().filter(|t| is_meant(t.name) && t.name != host) {
         let built = target.build(project, log)?;
-        done(release(project, log, target.name, &built, how(&target.cross()?.rustc(), "com,posix")?)?);
+        done(release(project, log, target.name, &built, how(&target.cross()?.rustc(), json!("com,posix"))?)?);
     }
-    for target in boards::TARGETS.iter().filter(|t| is_meant(t.name)) {
-        let cross = Cross::find(target.name)?;
-        for way in target.ways() {
-            let features = ["com", way].into_iter().filter(|f| !f.is_empty()).collect::<Vec<_>>();
-            let name = [target.name, way].into_iter().filter(|f| !f.is_empty()).collect::<Vec<_>>().join("-");
-            let built = board(project, log, &cross, target.name, &features.join(","))?;
-            done(release(project, log, &name, &built, how(&cross.rustc(), &features.join(","))?)?);
-        }
+    for target in boards::TARGETS.iter().filter(|t| is_meant(&t.title())) {
+        done(board(project, log, target)?);
     }
     Ok(count)
 }
@@ -56,7 +50,7 @@ fn host() -> Result<String> {
 }
 
 /// For the manifest.
-fn how(rustc: &Path, features: &str) -> Result<Value> {
+fn how(rustc: &Path, features: Value) -> Result<Value> {
     Ok(json!({
         "compiler": Cmd::new(rustc).arg("-Vv").read()?.lines().collect::<Vec<_>>(),
         "profile": "release, panic=abort",
@@ -65,12 +59,23 @@ fn how(rustc: &Path, features: &str) -> Result<Value> {
     }))
 }
 
-/// The archive for a board.
-fn board(project: &Project, log: &mut Log, cross: &Cross, name: &str, features: &str) -> Result<Built> {
-    let target = project.target.join("bare");
-    let args = ["-p", "cocancel-ffi", "--no-default-features", "--features", features];
-    log.check(&cross.cargo(project, "build").args(args).arg("--target-dir").arg(&target))?;
-    Ok(Built { archive: target.join(name).join("release/libcocancel.a"), shared: None, system: &[] })
+/// What is released for a board: the archive with COM and the one without, built as docs/footprint.md measures them.
+fn board(project: &Project, log: &mut Log, target: &boards::Target) -> Result<PathBuf> {
+    let folder = project.scratch().join("package").join(target.title());
+    fs::create_dir_all(&folder)?;
+    let native = folder.join("libcocancel_native.a");
+    fs::copy(target.build(project, log, false)?, &native)?;
+    let archive = target.build(project, log, true)?;
+    let built = Built { archive, native: Some(native), shared: None, system: &[] };
+    let features =
+        |com: &str| [com, target.feature].into_iter().filter(|f| !f.is_empty()).collect::<Vec<_>>().join(",");
+    let features = json!({ "libcocancel.a": features("com"), "libcocancel_native.a": features("") });
+    let mut how = how(&Cross::find(target.triple)?.rustc(), features)?;
+    let mut profile = Map::from_iter([("panic".to_owned(), json!("abort"))]);
+    profile.extend(boards::PROFILE.map(|(key, value)| (key.to_owned(), json!(value))));
+    how["profile"] = json!(profile);
+    how["rustflags"] = json!(std::env::var("RUSTFLAGS").unwrap_or_else(|_| boards::RUSTFLAGS.to_owned()));
+    release(project, log, &target.title(), &built, how)
 }
 
 /// The folder and the file of one target.

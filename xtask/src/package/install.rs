@@ -47,6 +47,9 @@ impl Tree<'_> {
         }
         let lib = root.join(self.libdir);
         files.copy(&built.archive, &lib.join("libcocancel.a"))?;
+        if let Some(native) = &built.native {
+            files.copy(native, &lib.join("libcocancel_native.a"))?;
+        }
         if let Some(shared) = &built.shared {
             let name = shared.path.file_name().context("a library without a name")?;
             files.copy(&shared.path, &lib.join(name))?;
@@ -54,7 +57,9 @@ impl Tree<'_> {
             files.link(shared.soname.as_ref(), &lib.join("libcocancel.so"))?;
         }
         let template = self.template(project, built, down.len())?;
-        files.write(&lib.join("pkgconfig/cocancel.pc"), &template.fill("cocancel.pc.in")?)?;
+        for name in ["cocancel.pc", "cocancel_native.pc"].into_iter().take(1 + usize::from(built.native.is_some())) {
+            files.write(&lib.join("pkgconfig").join(name), &template.fill(&format!("{name}.in"))?)?;
+        }
         for name in ["cocancelConfig.cmake", "cocancelConfigVersion.cmake"] {
             files.write(&lib.join("cmake/cocancel").join(name), &template.fill(&format!("{name}.in"))?)?;
         }

@@ -22,6 +22,8 @@ const SONAME: &str = "libcocancel.so.0";
 pub struct Built {
     /// libcocancel.a
     pub archive: PathBuf,
+    /// For boards, the same without COM.
+    pub native: Option<PathBuf>,
     /// The shared library; its file's name has the whole version.
     pub shared: Option<Shared>,
     /// What a program needs of the system besides the archive; nothing on a board.
@@ -47,7 +49,7 @@ impl Host {
         let folder = project.scratch().join("package");
         fs::create_dir_all(&folder)?;
         let shared = link(project, log, "gcc", &library.archive, &folder)?;
-        Ok(Built { archive: library.archive, shared: Some(shared), system: &SYSTEM })
+        Ok(Built { archive: library.archive, native: None, shared: Some(shared), system: &SYSTEM })
     }
 }
 
@@ -102,7 +104,7 @@ impl Target {
             true => Some(link(project, log, self.compiler.name, &archive, &folder)?),
             false => None,
         };
-        Ok(Built { archive, shared, system: &SYSTEM })
+        Ok(Built { archive, native: None, shared, system: &SYSTEM })
     }
 
     /// Which compiler is used.

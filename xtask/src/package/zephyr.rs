@@ -9,11 +9,11 @@ use regex::Regex;
 
 use super::linux::Host;
 use super::python;
-use crate::boards::targets as boards;
 use crate::exec::Cmd;
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
+use crate::size::library as boards;
 use crate::tools;
 use crate::tools::CMAKE;
 
@@ -137,8 +137,7 @@ impl Module<'_> {
         let config = fs::read_to_string(folder.join("dotconfig"))?;
         let got = config.lines().find_map(|l| l.strip_prefix("CONFIG_COCANCEL_TARGET=")).unwrap_or("\"\"");
         ensure!(got.trim_matches('"') == target, "for {symbols} the module takes the archive {got}, not {target}");
-        let mut released = boards::TARGETS.iter().flat_map(|t| t.ways().iter().map(|way| [t.name, way].join("-")));
-        let is_released = released.any(|name| name.trim_end_matches('-') == target);
+        let is_released = boards::TARGETS.iter().any(|t| t.title() == target);
         ensure!(is_released || target.is_empty(), "no archive is called {target}");
         Ok(())
     }

@@ -43,6 +43,11 @@ const ONE_CALL: [&str; 5] =
 /// Whoever links the library with the feature `critical-section` brings these.
 const BROUGHT: [&str; 2] = ["_critical_section_1_0_acquire", "_critical_section_1_0_release"];
 
+/// How it is built: what is released for boards is what is measured.
+pub const PROFILE: [(&str, &str); 3] = [("opt-level", "z"), ("lto", "fat"), ("codegen-units", "1")];
+/// The archive says how much of the stack each function takes. RUSTFLAGS in the environment take its place.
+pub const RUSTFLAGS: &str = "-Zemit-stack-sizes";
+
 /// What of the library a program uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -88,7 +93,12 @@ pub struct Image {
 }
 
 impl Target {
-    /// Builds the static library. All that is optimised is size.
+    /// The target, and the feature if it needs one: the name of what is released for it.
+    pub fn title(&self) -> String {
+        [self.triple, self.feature].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+    }
+
+    /// Builds the static library. All that is optimised is size. It has the same name with COM as without.
     pub fn build(&self, project: &Project, log: &mut Log, com: bool) -> Result<PathBuf> {
         let features = [self.feature, if com { "com" } else { "" }].join(",");
         let build =
@@ -127,16 +137,12 @@ impl Target {
 /// Builds as small as can be. With the same flags and in the same folder for all, so that `core` is compiled once for a target: that is
 /// what takes the time.
 pub fn build_small(project: &Project, triple: &str) -> Result<Cmd> {
-    let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
-    Ok(Cross::find(triple)?
-        .cargo(project, "build")
-        .arg("--target-dir")
-        .arg(project.target.join("size"))
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z")
-        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env(&flags, "-Zemit-stack-sizes"))
+    let variable = |name: &str| name.to_uppercase().replace('-', "_");
+    let build = Cross::find(triple)?.cargo(project, "build").arg("--target-dir").arg(project.target.join("size"));
+    let build = PROFILE
+        .into_iter()
+        .fold(build, |build, (key, value)| build.env(&format!("CARGO_PROFILE_RELEASE_{}", variable(key)), value));
+    Ok(build.env("RUSTC_BOOTSTRAP", "1").env(&format!("CARGO_TARGET_{}_RUSTFLAGS", variable(triple)), RUSTFLAGS))
 }
 
 /// Where that puts a file.

@@ -2,7 +2,7 @@
 
 mod compare;
 mod instructions;
-mod library;
+pub mod library;
 mod listing;
 mod page;
 mod peers;
