@@ -30,11 +30,11 @@ pub fn command(project: &Project, log: &mut Log, filter: Option<&str>) -> Result
     let host = host()?;
     if is_meant(&host) {
         let built = Host.build(project, log)?;
-        done(release(project, log, &host, &built, how(Path::new("rustc"), json!("com,posix"))?)?);
+        done(release(project, log, &host, &built, &[], how(Path::new("rustc"), json!("com,posix"))?)?);
     }
     for target in linux::TARGETS.iter().filter(|t| is_meant(t.name) && t.name != host) {
         let built = target.build(project, log)?;
-        done(release(project, log, target.name, &built, how(&target.cross()?.rustc(), json!("com,posix"))?)?);
+        done(release(project, log, target.name, &built, &[], how(&target.cross()?.rustc(), json!("com,posix"))?)?);
     }
     for target in boards::TARGETS.iter().filter(|t| is_meant(&t.title())) {
         done(board(project, log, target)?);
@@ -59,8 +59,11 @@ fn how(rustc: &Path, features: Value) -> Result<Value> {
     }))
 }
 
+/// What goes with the binaries of a board, as it stands in the project: links between these files stay good.
+const TEXTS: [&str; 4] = ["docs/porting.md", "ports/freertos", "ports/zephyr", "tests/conformance"];
+
 /// What is released for a board: the archive with COM and the one without, built as docs/footprint.md measures them.
-fn board(project: &Project, log: &mut Log, target: &boards::Target) -> Result<PathBuf> {
+pub fn board(project: &Project, log: &mut Log, target: &boards::Target) -> Result<PathBuf> {
     let folder = project.scratch().join("package").join(target.title());
     fs::create_dir_all(&folder)?;
     let native = folder.join("libcocancel_native.a");
@@ -75,11 +78,11 @@ fn board(project: &Project, log: &mut Log, target: &boards::Target) -> Result<Pa
     profile.extend(boards::PROFILE.map(|(key, value)| (key.to_owned(), json!(value))));
     how["profile"] = json!(profile);
     how["rustflags"] = json!(std::env::var("RUSTFLAGS").unwrap_or_else(|_| boards::RUSTFLAGS.to_owned()));
-    release(project, log, &target.title(), &built, how)
+    release(project, log, &target.title(), &built, &TEXTS, how)
 }
 
 /// The folder and the file of one target.
-fn release(project: &Project, log: &mut Log, name: &str, built: &Built, how: Value) -> Result<PathBuf> {
+fn release(project: &Project, log: &mut Log, name: &str, built: &Built, texts: &[&str], how: Value) -> Result<PathBuf> {
     let version = &project.package("cocancel-ffi")?.version;
     let dist = project.target.join("dist");
     let title = format!("cocancel-{version}-{name}");
@@ -90,9 +93,33 @@ fn release(project: &Project, log: &mut Log, name: &str, built: &Built, how: Val
     let tree = Tree { prefix: Path::new("/"), libdir: Path::new("lib"), destdir: Some(&folder) };
     tree.write(project, log, built)?;
     fs::copy(project.root.join(PAGE), folder.join("README.md"))?;
+    add(&project.root, texts, &folder)?;
     check::links(&folder)?;
     manifest::seal(project, name, how, &folder)?;
     manifest::check(&folder)?;
+    pack(log, &folder)?;
+    Ok(folder)
+}
+
+/// Files and folders of the project, where they stand in it.
+pub fn add(root: &Path, texts: &[&str], folder: &Path) -> Result<()> {
+    for text in texts {
+        for file in ignore::Walk::new(root.join(text)) {
+            let file = file?.into_path();
+            if file.is_file() {
+                let to = folder.join(file.strip_prefix(root)?);
+                fs::create_dir_all(to.parent().context("a file in no folder")?)?;
+                fs::copy(&file, to)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folder as one file beside it, with its checksum.
+pub fn pack(log: &mut Log, folder: &Path) -> Result<()> {
+    let dist = folder.parent().context("a folder in none")?;
+    let title = folder.file_name().context("a folder without a name")?.to_str().context("a path that is not UTF-8")?;
     // Whoever packs the same files gets the same bytes.
     let pack = Cmd::new("tar")
         .args([
@@ -105,12 +132,12 @@ fn release(project: &Project, log: &mut Log, name: &str, built: &Built, how: Val
         ])
         .arg("-cf")
         .arg(format!("{title}.tar.gz"))
-        .arg(&title)
-        .dir(&dist);
+        .arg(title)
+        .dir(dist);
     log.check(&pack)?;
-    let sum = Cmd::new("sha256sum").arg(format!("{title}.tar.gz")).dir(&dist).read()?;
+    let sum = Cmd::new("sha256sum").arg(format!("{title}.tar.gz")).dir(dist).read()?;
     fs::write(dist.join(format!("{title}.tar.gz.sha256")), sum)?;
-    Ok(folder)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,10 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_needs_nothing_of_the_project() {
+    fn the_texts_need_nothing_of_the_project() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::copy(root.join(PAGE), folder.path().join("README.md")).unwrap();
         check::links(folder.path()).unwrap();
+        add(root, &TEXTS, folder.path()).unwrap();
+        check::links(folder.path()).unwrap();
+        fs::remove_dir_all(folder.path().join("ports/freertos")).unwrap();
+        assert!(check::links(folder.path()).is_err());
     }
 }
