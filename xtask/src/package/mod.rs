@@ -1,6 +1,7 @@
 //! The library as a package: an installed tree, what is in the shared library, archives for each target.
 
 mod abi;
+mod board;
 mod dist;
 mod esp_idf;
 mod install;
@@ -31,6 +32,11 @@ pub fn steps() -> Vec<Step> {
         Step::new("package publish", release::publish),
         Step::new("package oldest rustc", release::oldest),
     ]
+}
+
+/// What is released for boards, once `size` has built it.
+pub fn board() -> Step {
+    Step::new("package board", board::step)
 }
 
 /// `cargo xtask install`

@@ -13,7 +13,8 @@ use crate::project::Project;
 use crate::report::{Counts, Outcome};
 use crate::tools::{self, Tool};
 
-const PKG_CONFIG: Tool = Tool { name: "pkg-config", package: "pkg-config" };
+/// What tells compilers' flags.
+pub const PKG_CONFIG: Tool = Tool { name: "pkg-config", package: "pkg-config" };
 
 /// Installs below a folder, moves what was installed, and builds against it: nothing in it may name where it was made.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {

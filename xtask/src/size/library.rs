@@ -35,6 +35,7 @@ pub const TARGETS: [Target; 7] = [
     target("RV32IMC, single core", "riscv32imc-unknown-none-elf", "unsafe-assume-single-core"),
     target("RV32IMAC", "riscv32imac-unknown-none-elf", ""),
 ];
+pub const CRITICAL_SECTION: usize = 0;
 pub const CORTEX_M3: usize = 2;
 
 /// What a program with the simplest calls uses.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use self::library::{Image, Target, Use};
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Outcome, Step};
@@ -27,6 +28,12 @@ pub fn step() -> Step {
         Ok(Outcome::Passed)
     })
     .minutes(20)
+}
+
+/// A linked library has about as many bytes of code as the page says of that use of it.
+pub fn check_code(project: &Project, target: &Target, using: Use, image: &Image) -> Result<()> {
+    let page = fs::read_to_string(project.root.join(PAGE))?;
+    compare::code(&page, &format!("{}: {}", target.name, using.name()), image.code)
 }
 
 /// `cargo xtask size`

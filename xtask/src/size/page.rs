@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use super::compare::{MET, TOOLS};
+use super::compare::{MET, SIZES, TOOLS};
 use super::instructions::{self, Measured};
 use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Use, is_c};
 use super::listing::Listing;
@@ -141,10 +141,7 @@ fn budgets(page: &mut String, project: &Project, whole: &Image, measured: &[(&st
 }
 
 fn sizes(page: &mut String, images: &BTreeMap<(usize, &str), Image>) -> Result<()> {
-    writeln!(
-        page,
-        "\n## Bytes of the library\n\nRAM is the library's own, without the storage that the program gives it.\n"
-    )?;
+    writeln!(page, "\n{SIZES}\n\nRAM is the library's own, without the storage that the program gives it.\n")?;
     writeln!(page, "| target, use | code | rodata | RAM | helpers of the compiler's |\n|---|---|---|---|---|")?;
     for ((target, using), image) in images {
         let helpers = image.helpers();

@@ -39,6 +39,7 @@ pub fn steps(project: &Project) -> Result<Vec<Step>> {
     steps.extend(harts::steps());
     steps.extend(on_target::steps());
     steps.push(size::step());
+    steps.push(package::board());
     steps.extend(windows::steps());
     steps.extend(channel::steps());
     steps.extend([
