@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use self::dist::{add, pack};
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::Step;

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what a host or an application on Windows links, one folder for each target.
+//! `cargo xtask dist`: what a host or an application on Windows links, one folder for each target, and the same as one file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +15,7 @@ use super::target::{Arch, Format, TARGETS, Target};
 use crate::check;
 use crate::exec::Cmd;
 use crate::log::Log;
+use crate::package::{add, pack};
 use crate::project::Project;
 use crate::report::Outcome;
 use crate::tools;
@@ -29,8 +30,13 @@ pub fn command(project: &Project) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
     let mut log = Log::create(&logs, "dist", Duration::from_secs(3600))?;
     for target in TARGETS {
-        match build(project, &mut log, target) {
-            Ok(folder) => println!("{}", project.short(&folder)),
+        let packed = build(project, &mut log, target).and_then(|folder| {
+            manifest::check(&folder)?;
+            pack(&mut log, &folder)?;
+            Ok(folder)
+        });
+        match packed {
+            Ok(folder) => println!("{}.tar.gz", project.short(&folder)),
             Err(error) => {
                 println!("{}", log.tail(100)?);
                 return Err(error);
@@ -66,7 +72,7 @@ pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf
         Ok(path)
     };
     let (include, lib, bin) = (part("include")?, part("lib")?, part("bin")?);
-    for header in ["cocancel.h", "cocancel_com.h"] {
+    for header in ["cocancel.h", "cocancel_com.h", "cocancel.hpp"] {
         fs::copy(project.root.join("include").join(header), include.join(header))?;
     }
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
@@ -95,20 +101,8 @@ fn texts(root: &Path, folder: &Path) -> Result<()> {
     // one folder nearer to what it links to
     let page = fs::read_to_string(root.join("ffi/WINDOWS.md"))?.replace("](../", "](");
     fs::write(folder.join("README.md"), page)?;
-    for text in TEXTS {
-        for file in files(&root.join(text))? {
-            let to = folder.join(file.strip_prefix(root)?);
-            fs::create_dir_all(to.parent().context("a file in no folder")?)?;
-            fs::copy(&file, to)?;
-        }
-    }
+    add(root, &TEXTS, folder)?;
     check::links(folder)
-}
-
-/// A file, or all files below a folder.
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let entries: Vec<_> = ignore::Walk::new(path).collect::<Result<_, _>>()?;
-    Ok(entries.into_iter().map(ignore::DirEntry::into_path).filter(|path| path.is_file()).collect())
 }
 
 /// cocancel.dll for one processor.
