@@ -42,13 +42,19 @@ pub struct Shared {
 pub struct Host;
 
 impl Host {
-    /// Builds both.
+    /// Builds both. As usual, `CC` names the compiler that links, and `LDFLAGS` has more options for it.
     pub fn build(&self, project: &Project, log: &mut Log) -> Result<Built> {
-        tools::need(&[&tools::GCC])?;
+        let compiler = std::env::var("CC").unwrap_or_default();
+        if compiler.is_empty() {
+            tools::need(&[&tools::GCC])?;
+        }
+        let options = std::env::var("LDFLAGS").unwrap_or_default();
+        let compiler = if compiler.is_empty() { tools::GCC.name } else { &compiler };
+        let linker = words(compiler, &options).context("CC names no compiler")?;
         let library = Library::build(project, log)?;
         let folder = project.scratch().join("package");
         fs::create_dir_all(&folder)?;
-        let shared = link(project, log, "gcc", &library.archive, &folder)?;
+        let shared = link(project, log, linker, &library.archive, &folder)?;
         Ok(Built { archive: library.archive, native: None, shared: Some(shared), system: &SYSTEM })
     }
 }
@@ -101,7 +107,7 @@ impl Target {
         let folder = target.join(self.name).join("release");
         let archive = folder.join("libcocancel.a");
         let shared = match self.is_shared {
-            true => Some(link(project, log, self.compiler.name, &archive, &folder)?),
+            true => Some(link(project, log, Cmd::new(self.compiler.name), &archive, &folder)?),
             false => None,
         };
         Ok(Built { archive, native: None, shared, system: &SYSTEM })
@@ -148,25 +154,57 @@ impl Target {
     }
 }
 
+/// A compiler with its own options, as in `ccache gcc`, and more of them.
+fn words(compiler: &str, options: &str) -> Option<Cmd> {
+    let mut compiler = compiler.split_whitespace();
+    Some(Cmd::new(compiler.next()?).args(compiler).args(options.split_whitespace()))
+}
+
 /// Links the archive into a shared library with a SONAME, with versions for the public names, and without any other. Cargo cannot: rustc gives
 /// the linker an anonymous version script of its own, which GNU ld does not take together with another.
-pub fn link(project: &Project, log: &mut Log, compiler: &str, archive: &Path, folder: &Path) -> Result<Shared> {
+pub fn link(project: &Project, log: &mut Log, compiler: Cmd, archive: &Path, folder: &Path) -> Result<Shared> {
     let version = &project.package("cocancel-ffi")?.version;
     let path = folder.join(format!("libcocancel.so.{version}"));
-    let map = project.root.join("packaging/cocancel.map");
+    log.check(&command(compiler, &project.root.join("packaging/cocancel.map"), archive, &path)?)?;
+    ensure!(path.exists(), "{} was not linked", path.display());
+    Ok(Shared { path, soname: SONAME })
+}
+
+/// The command, which the page on packaging has, too.
+fn command(compiler: Cmd, map: &Path, archive: &Path, shared: &Path) -> Result<Cmd> {
     let script = format!("-Wl,--version-script={}", map.to_str().context("a path that is not UTF-8")?);
-    let link = Cmd::new(compiler)
+    Ok(compiler
         .arg("-shared")
         .arg(format!("-Wl,-soname,{SONAME}"))
         .arg(script)
         // A name in the script that the library lacks is an error; what nobody can reach is left out, as are local names.
-        .args(["-Wl,--no-undefined-version,--gc-sections,-z,defs,-z,relro,-z,now", "-s", "-Wl,--whole-archive"])
+        .args(["-Wl,--no-undefined-version,--gc-sections,-z,defs,-z,relro,-z,now", "-Wl,--whole-archive"])
         .arg(archive)
         .arg("-Wl,--no-whole-archive")
         .args(SYSTEM)
         .arg("-o")
-        .arg(&path);
-    log.check(&link)?;
-    ensure!(path.exists(), "{} was not linked", path.display());
-    Ok(Shared { path, soname: SONAME })
+        .arg(shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environments_compiler_may_have_options() {
+        let words = |compiler, options| words(compiler, options).map(|cmd| cmd.to_string());
+        assert_eq!(words("ccache gcc", " -Wl,-O1  -g ").as_deref(), Some("ccache gcc -Wl,-O1 -g"));
+        assert_eq!(words("gcc", "").as_deref(), Some("gcc"));
+        assert_eq!(words(" ", "-g"), None);
+    }
+
+    #[test]
+    fn the_page_links_as_we_do() {
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/packaging.md")).unwrap();
+        let page = page.replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let shared = concat!("libcocancel.so.", env!("CARGO_PKG_VERSION"));
+        let [map, archive, shared] = ["packaging/cocancel.map", "target/release/libcocancel.a", shared].map(Path::new);
+        let command = command(Cmd::new("cc").arg("$LDFLAGS"), map, archive, shared).unwrap().to_string();
+        assert!(page.contains(&format!("{command} ```")), "docs/packaging.md has not: {command}");
+    }
 }
