@@ -27,7 +27,9 @@ pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
         cmd = cmd.args(["-p", name]);
     }
     let said = log.check(&cmd)?;
-    let is_expected = |line: &str| line.contains("aborting upload due to dry run");
+    // Nothing is published so far, so there is no page to name.
+    let expected = ["aborting upload due to dry run", "manifest has no documentation, homepage or repository"];
+    let is_expected = |line: &str| expected.iter().any(|e| line.contains(e));
     let warnings: Vec<&str> = said.lines().filter(|l| l.starts_with("warning") && !is_expected(l)).collect();
     ensure!(warnings.is_empty(), "{warnings:?}");
     for name in CRATES {
@@ -42,7 +44,7 @@ pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
     Ok(Outcome::Tests(Counts { passed: CRATES.len(), ..Counts::default() }))
 }
 
-/// The published crates compile with the `rust-version` that they state.
+/// The crates for a registry compile with the `rust-version` that they state.
 pub fn oldest(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&GCC])?;
     // not the one that this program needs, which is newer
@@ -113,7 +115,7 @@ fn fetch(log: &mut Log, debs: &Path, folder: &Path, packages: impl IntoIterator<
     Ok(())
 }
 
-/// Licences, sources and bans of what the published crates depend on, by deny.toml. Advisories are `cargo deny check advisories`, which
+/// Licences, sources and bans of what the crates for a registry depend on, by deny.toml. Advisories are `cargo deny check advisories`, which
 /// fetches a database that not every network lets through. Not in the gate: building cargo-deny takes longer than all its tests of the core.
 pub fn deny(project: &Project, log: &mut Log) -> Result<()> {
     let program = tools::cargo_tool(project, log, CARGO_DENY)?;
