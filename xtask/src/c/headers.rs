@@ -13,6 +13,7 @@ use crate::report::{Counts, Outcome};
 use crate::tools::{self, CLANG, MINGW_HEADERS};
 
 const WINDOWS_GCC: &str = "x86_64-w64-mingw32-gcc";
+const WINDOWS_GXX: &str = "x86_64-w64-mingw32-g++";
 
 /// All combinations with all compilers.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
@@ -87,7 +88,8 @@ fn windows(project: &Project, log: &mut Log, folder: &Path, counts: &mut Counts)
     let whole = write(folder, "after-windows", &["windows.h", "objbase.h", "cocancel_com.h"])?;
     // without COM in it
     let lean = write(folder, "after-lean-windows", &["windows.h", "cocancel_com.h"])?;
-    let compiler = if which::which(WINDOWS_GCC).is_ok() {
+    // Debian has a package for each of its languages
+    let compiler = if [WINDOWS_GCC, WINDOWS_GXX].iter().all(|name| which::which(name).is_ok()) {
         Cmd::new(WINDOWS_GCC)
     } else {
         tools::need(&[&CLANG, &MINGW_HEADERS])?;

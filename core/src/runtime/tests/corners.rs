@@ -420,9 +420,11 @@ mod late {
     use super::*;
     use std::sync::Arc;
 
+    type Shared = Arc<Runtime<Late, Fixed<2, 1>>>;
+
     #[derive(Default)]
     struct Late {
-        runtime: Mutex<Option<(Arc<Runtime<Late, Fixed<2, 1>>>, CallHandle)>>,
+        runtime: Mutex<Option<(Shared, CallHandle)>>,
         log: Mutex<Vec<(&'static str, usize)>>,
     }
 
