@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
 
 use crate::exec::Cmd;
 use crate::log::Log;
@@ -34,14 +35,23 @@ pub fn step() -> Step {
 
 /// `cargo xtask fuzz`
 pub fn command(project: &Project, minutes: u32, only: Option<&str>, keep: bool) -> Result<ExitCode> {
-    let mut log = Log::create(&project.scratch().join("logs"), "fuzz", Duration::from_secs(3600))?;
+    let limit = Duration::from_secs(60 * u64::from(minutes) + 1800);
+    let mut log = Log::create(&project.scratch().join("logs"), "fuzz", limit)?;
     let fuzz = Fuzz::build(project, &mut log)?;
+    let done = Regex::new(r"Done (\d+) runs in (\d+) second").expect("a constant pattern");
     let named: Vec<_> = TARGETS.iter().filter(|(target, _)| only.is_none_or(|only| *target == only)).collect();
     ensure!(!named.is_empty(), "there is no target of this name");
     for (target, _) in named {
         let time = format!("-max_total_time={}", minutes * 60);
-        let status = fuzz.run(target)?.args([time.as_str(), "-print_final_stats=1"]).run_attached()?;
-        ensure!(status.success(), "{target} failed: the input is under {}", fuzz.found(target).display());
+        let said = match log.check(&fuzz.run(target)?.arg(time)) {
+            Ok(said) => said,
+            Err(error) => {
+                println!("{}", log.tail(60)?);
+                return Err(error.context(format!("{target}: the input is under {}", fuzz.found(target).display())));
+            }
+        };
+        let [runs, seconds] = done.captures(&said).context("libFuzzer did not say what it has done")?.extract().1;
+        println!("{target:<10}{runs:>10} runs in {seconds} s, no failure");
         if keep {
             let merge = ["-merge=1", "-use_counters=0"];
             let cmd = Cmd::new(fuzz.binary(target)).args(merge).arg(fuzz.corpus(target)).arg(fuzz.found(target));
