@@ -24,6 +24,7 @@ struct TestPort {
     locals: Mutex<Vec<(u32, u32)>>,
     wakes: Mutex<Vec<Side>>,
     requests: Mutex<u32>,
+    events: Mutex<Vec<Event>>,
 }
 
 impl TestPort {
@@ -70,6 +71,9 @@ unsafe impl Port for TestPort {
     }
     fn cancel_requested(&self, _: CallHandle, _: *mut (), _: Option<u32>) {
         *self.requests.lock().unwrap() += 1;
+    }
+    fn event(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
     }
 }
 
@@ -253,3 +257,4 @@ fn a_snapshot_says_whose_each_call_is() {
 }
 
 mod corners;
+mod waiting;
