@@ -218,6 +218,28 @@ static void default_runtime(void) {
     CHECK_TRUE(slots_in_use(NULL) == 0);
 }
 
+static void *dies(void *argument) {
+    cocancel_call_options options = {0};
+    cocancel_call call;
+    options.host = argument;
+    CHECK(cocancel_enable(NULL), COCANCEL_S_OK);
+    CHECK(cocancel_begin(NULL, &options, &call), COCANCEL_S_OK);
+    CHECK(cocancel_complete(NULL, call, NULL), COCANCEL_S_OK);
+    return NULL;
+}
+
+/* The record of a thread that ends without having finished its call, on the built-in default runtime. */
+static void nobodys(void) {
+    static cocancel_port functions; /* the library keeps a pointer to it */
+    pthread_t thread;
+    functions = hand_polling(&port);
+    CHECK(cocancel_set_hooks(&functions.hooks), COCANCEL_S_OK);
+    CHECK_TRUE(pthread_create(&thread, NULL, dies, b) == 0 && pthread_join(thread, NULL) == 0);
+    CHECK_LIFE(&port, "begun completed finished");
+    CHECK_TOLD(&port, "nobody's: b");
+    CHECK(cocancel_set_hooks(NULL), COCANCEL_S_OK);
+}
+
 /* A port without any hook: calls go on, and nobody is told of them. */
 static void no_hooks(void) {
     static COCANCEL_STORAGE(room, 2, 1);
@@ -263,6 +285,7 @@ int main(void) {
     canceller();
     CHECK(cocancel_deinit(runtime), COCANCEL_S_OK);
     default_runtime();
+    nobodys();
     no_hooks();
     return failures != 0;
 }

@@ -195,3 +195,29 @@ unsafe extern "system" fn test_cancel<P: Port, S: Storage>(this: *mut ()) -> Hre
     let parts = unsafe { parts::<P, S>(this) };
     parts.map_or(Hresult::E_INVALIDARG, |(_, (_, slot))| tested(slot.state()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::position;
+
+    /// In a table of elements of so many words.
+    fn find_all<const WORDS: usize>() {
+        let table = [[0_usize; WORDS]; 5];
+        let (start, size) = (table.as_ptr().addr(), size_of::<[usize; WORDS]>());
+        for index in 0..5 {
+            assert_eq!(position(&table, start + index * size), Some(index as u32), "{WORDS} words");
+        }
+        assert_eq!([position(&table, start + 5 * size), position(&table, start.wrapping_sub(size))], [None; 2]);
+    }
+
+    #[test]
+    fn elements_of_any_size_are_found() {
+        find_all::<1>();
+        find_all::<3>();
+        find_all::<5>();
+        find_all::<7>();
+        find_all::<8>();
+        find_all::<11>();
+        find_all::<12>();
+    }
+}

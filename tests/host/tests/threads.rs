@@ -142,3 +142,30 @@ fn threads_that_end_give_their_slots_back() {
     }
     assert!(runtime.threads() < 20, "{} threads are still attached", runtime.threads());
 }
+
+/// What the kernel says of a thread of this process: `S` for one that sleeps.
+#[cfg(target_os = "linux")]
+fn state_of(id: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).unwrap();
+    stat[stat.rfind(')').unwrap() + 1..].trim_start().chars().next().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_blocked_client_sleeps() {
+    let (send, receive) = mpsc::channel();
+    let client = thread::spawn(move || {
+        let _enabled = runtime().enabled().unwrap();
+        let call = runtime().call(CallOptions::new());
+        send.send(thread_id()).unwrap();
+        assert_eq!(call.wait(), Ok(Outcome::Canceled));
+        assert_eq!(call.finish(), Ok(Outcome::Canceled));
+    });
+    let id = receive.recv().unwrap();
+    // one that tries again and again never sleeps
+    while state_of(id) != 'S' {
+        thread::yield_now();
+    }
+    assert_eq!(runtime().cancel_thread(id, Timeout::ZERO, Waiting::Never), Hresult::S_OK);
+    client.join().unwrap();
+}

@@ -144,3 +144,20 @@ fn each_core_has_a_word_and_a_name_of_its_own() {
     port.machine.core.set(0);
     assert_eq!(port.local(), Some(7));
 }
+
+/// A machine that says only what it must.
+struct Alone;
+
+// SAFETY: nothing runs on it
+unsafe impl Machine for Alone {
+    fn sleep(&self, _: impl Fn() -> bool) {}
+    fn wake(&self) {}
+    fn in_interrupt(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_machine_has_one_core_where_it_says_nothing_else() {
+    assert_eq!(Alone.core(), 0);
+}
