@@ -167,9 +167,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             self.drop_client((self.storage.calls().len() as u32 + index, home));
         }
         // once more: a custom object's Release may have called in
+        thread.set_enabled(0);
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
-        thread.set_enabled(0);
         thread.set_serving(Head::EMPTY);
     }
 
