@@ -5,7 +5,8 @@
 use std::ptr::null_mut;
 
 use cocancel::com::guid::IID_IUNKNOWN;
-use cocancel::{CallOptions, Hresult, Outcome, Timeout, Waiting};
+use cocancel::com::object::Vtable;
+use cocancel::{CallOptions, Hresult, Outcome, Reply, Timeout, Waiting};
 use cocancel_kill_anywhere::cutting::{IN_INTERRUPT, LOCAL, NOW, as_thread, cut_into, runtime};
 use cocancel_kill_anywhere::foreign::{custom, parts};
 
@@ -112,6 +113,39 @@ fn what_a_thread_served_is_no_context_once_the_thread_ends() {
         at += 1;
     }
     assert!((20..1000).contains(&at), "{at} steps");
+}
+
+#[test]
+fn the_first_two_references_to_a_context_share_one_pin() {
+    let mut at = 1;
+    while at < 1000 {
+        let rt = runtime();
+        let call = rt.serve(CallOptions::new()).call;
+        let frame = rt.enter(call).unwrap();
+        // SAFETY: NULL is always right
+        let context = unsafe { rt.co_switch_call_context(null_mut()) }.unwrap();
+        // SAFETY: one of the runtime's objects, whose call is still served
+        let methods = unsafe { **context.cast::<*const Vtable>() };
+        // SAFETY: as above
+        let refer = move || assert_ne!(unsafe { (methods.add_ref)(context) }, 0);
+        let is_cut = cut_into(at, refer, refer);
+        if !is_cut {
+            refer();
+        }
+        rt.leave(frame).unwrap();
+        assert_eq!(rt.complete(call), Ok(Reply::Delivered));
+        assert_eq!(rt.calls().map(|call| call.pins).collect::<Vec<_>>(), [1], "before step {at}");
+        for left in [1, 0] {
+            // SAFETY: a reference is held
+            assert_eq!(unsafe { (methods.release)(context) }, left, "before step {at}");
+        }
+        assert_eq!(rt.calls().count(), 0, "before step {at}");
+        if !is_cut {
+            break;
+        }
+        at += 1;
+    }
+    assert!((4..1000).contains(&at), "{at} steps");
 }
 
 #[test]

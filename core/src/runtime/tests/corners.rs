@@ -120,6 +120,18 @@ fn with_all_pins_taken_a_server_that_fails_still_answers() {
 }
 
 #[test]
+fn with_all_pins_taken_a_client_that_polls_learns_that_it_failed() {
+    let runtime = runtime();
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    assert_eq!(runtime.abandon(call, Hresult::RPC_E_SERVER_DIED), Ok(Reply::Delivered));
+    assert_eq!(runtime.poll(call), Ok(Poll::Ended(Outcome::Failed(Hresult::RPC_E_SERVER_DIED))));
+    pin(&runtime, call, State::pin_reserved);
+    assert_eq!(runtime.poll(call), Ok(Poll::Ended(Outcome::Failed(Hresult::E_FAIL))));
+    assert_eq!(runtime.finish(call), Ok(Outcome::Failed(Hresult::RPC_E_SERVER_DIED)));
+}
+
+#[test]
 fn whoever_finds_a_request_that_does_not_show_yet_shows_it() {
     let runtime = runtime();
     runtime.enable().unwrap();
