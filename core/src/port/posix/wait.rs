@@ -18,15 +18,22 @@ mod imp {
         if let Some(ms) = ms {
             // SAFETY: as in `monotonic_ms`
             unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut until) };
-            until.tv_sec += (ms / 1000) as libc::time_t;
-            until.tv_nsec += i64::from(ms % 1000) as libc::c_long * 1_000_000;
-            if until.tv_nsec >= 1_000_000_000 {
-                until.tv_sec += 1;
-                until.tv_nsec -= 1_000_000_000;
-            }
+            until = later(until, ms);
             timeout = &raw const until;
         }
         futex(&point, libc::FUTEX_WAIT_BITSET, point.value, timeout);
+    }
+
+    /// So many milliseconds later.
+    fn later(time: libc::timespec, ms: u32) -> libc::timespec {
+        const SECOND: libc::c_long = 1_000_000_000;
+        let tv_sec = time.tv_sec + (ms / 1000) as libc::time_t;
+        let tv_nsec = time.tv_nsec + (ms % 1000) as libc::c_long * 1_000_000;
+        if tv_nsec < SECOND {
+            libc::timespec { tv_sec, tv_nsec }
+        } else {
+            libc::timespec { tv_sec: tv_sec + 1, tv_nsec: tv_nsec - SECOND }
+        }
     }
 
     pub(in super::super) fn wake(point: WaitPoint) {
@@ -45,6 +52,25 @@ mod imp {
         unsafe { libc::syscall(libc::SYS_futex, point.word, operation, value, timeout, nobody, bit(point)) };
         // SAFETY: as above
         unsafe { *libc::__errno_location() = errno };
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::later;
+
+        #[test]
+        fn nanoseconds_stay_below_a_second() {
+            let after = |tv_sec, tv_nsec, ms| {
+                let time = later(libc::timespec { tv_sec, tv_nsec }, ms);
+                (time.tv_sec, time.tv_nsec)
+            };
+            assert_eq!(after(5, 7, 0), (5, 7));
+            assert_eq!(after(5, 7, 2_003), (7, 3_000_007));
+            assert_eq!(after(5, 999_000_000, 1), (6, 0));
+            assert_eq!(after(5, 998_999_999, 1), (5, 999_999_999));
+            assert_eq!(after(5, 999_999_999, 1_999), (7, 998_999_999));
+            assert_eq!(after(5, 0, u32::MAX), (5 + 4_294_967, 295_000_000));
+        }
     }
 }
 
