@@ -236,7 +236,15 @@ static void capacity(void) {
     CHECK_TRUE(slots_in_use(NULL) == 0);
 }
 
+static void names(void) {
+    CHECK_TRUE(cocancel_abi_version() == COCANCEL_ABI_VERSION);
+    CHECK_TRUE(strchr(cocancel_version(), '.') != NULL);
+    CHECK_TRUE(strcmp(cocancel_hresult_name(COCANCEL_RPC_E_CALL_CANCELED), "RPC_E_CALL_CANCELED") == 0);
+    CHECK_TRUE(strcmp(cocancel_hresult_name(4711), "unknown") == 0);
+}
+
 int main(void) {
+    names();
     arguments();
     capacity();
     ports();
