@@ -35,7 +35,8 @@ pub fn step() -> Step {
 
 /// `cargo xtask fuzz`
 pub fn command(project: &Project, minutes: u32, only: Option<&str>, keep: bool) -> Result<ExitCode> {
-    let limit = Duration::from_secs(60 * u64::from(minutes) + 1800);
+    // for all targets, and building them
+    let limit = Duration::from_secs(60 * u64::from(minutes) * TARGETS.len() as u64 + 3600);
     let mut log = Log::create(&project.scratch().join("logs"), "fuzz", limit)?;
     let fuzz = Fuzz::build(project, &mut log)?;
     let done = Regex::new(r"Done (\d+) runs in (\d+) second").expect("a constant pattern");
