@@ -74,6 +74,12 @@ fn step() {
     }
 }
 
+/// Tries one step after another, from 1, until it says that there is no such step; there must be `least`.
+pub fn each_step(least: u32, mut is_there: impl FnMut(u32) -> bool) {
+    let end = (1..1000).find(|at| !is_there(*at)).expect("an operation comes to its end");
+    assert!(end >= least, "{end} steps");
+}
+
 /// Does `body`, and `work` before its step number `at`, the first being 1. `false`: it has no such step.
 pub fn cut_into(at: u32, work: impl FnOnce() + 'static, body: impl FnOnce()) -> bool {
     STEPS_LEFT.set(at);

@@ -7,14 +7,13 @@ use std::ptr::null_mut;
 use cocancel::com::guid::IID_IUNKNOWN;
 use cocancel::com::object::Vtable;
 use cocancel::{CallOptions, Hresult, Outcome, Reply, Timeout, Waiting};
-use cocancel_kill_anywhere::cutting::{IN_INTERRUPT, LOCAL, NOW, as_thread, cut_into, runtime};
+use cocancel_kill_anywhere::cutting::{IN_INTERRUPT, LOCAL, NOW, as_thread, cut_into, each_step, runtime};
 use cocancel_kill_anywhere::foreign::{custom, parts};
 
 #[test]
 fn testing_in_a_handler_that_cuts_into_enter_and_leave() {
     for in_interrupt in [false, true] {
-        let mut at = 1;
-        while at < 1000 {
+        each_step(5, |at| {
             let rt = runtime();
             let call = as_thread(2, || {
                 rt.enable().unwrap();
@@ -33,18 +32,16 @@ fn testing_in_a_handler_that_cuts_into_enter_and_leave() {
                 rt.leave(frame).unwrap();
             };
             if !cut_into(at, handler, serve) {
-                break;
+                return false;
             }
-            at += 1;
-        }
-        assert!((5..1000).contains(&at), "{at} steps");
+            true
+        });
     }
 }
 
 #[test]
 fn a_stranger_attaches_while_a_dead_threads_object_calls_back_in() {
-    let mut at = 1;
-    while at < 1000 {
+    each_step(20, |at| {
         let rt = runtime();
         // SAFETY: a live object
         unsafe { rt.co_set_cancel_object(custom(move || rt.enable().unwrap())) }.unwrap();
@@ -57,14 +54,13 @@ fn a_stranger_attaches_while_a_dead_threads_object_calls_back_in() {
             });
         };
         if !cut_into(at, stranger, || rt.enable().unwrap()) {
-            break;
+            return false;
         }
         let answer = rt.cancel_thread(5, Timeout::ZERO, Waiting::Never);
         assert_eq!(answer, Hresult::S_OK, "the stranger that came before step {at} lost its call");
         assert_eq!(rt.threads(), 2);
-        at += 1;
-    }
-    assert!((20..1000).contains(&at), "{at} steps");
+        true
+    });
 }
 
 #[test]
@@ -81,8 +77,7 @@ fn what_a_release_does_while_its_thread_ends_is_not_the_next_threads() {
 
 #[test]
 fn what_a_thread_served_is_no_context_once_the_thread_ends() {
-    let mut at = 1;
-    while at < 1000 {
+    each_step(20, |at| {
         let rt = runtime();
         let strangers = move || {
             as_thread(2, || {
@@ -108,17 +103,15 @@ fn what_a_thread_served_is_no_context_once_the_thread_ends() {
             assert_ne!(answer, Hresult::RPC_E_CALL_CANCELED, "before step {at}: a stranger's call is");
         };
         if !cut_into(at, handler, || rt.thread_exit()) {
-            break;
+            return false;
         }
-        at += 1;
-    }
-    assert!((20..1000).contains(&at), "{at} steps");
+        true
+    });
 }
 
 #[test]
 fn the_first_two_references_to_a_context_share_one_pin() {
-    let mut at = 1;
-    while at < 1000 {
+    each_step(4, |at| {
         let rt = runtime();
         let call = rt.serve(CallOptions::new()).call;
         let frame = rt.enter(call).unwrap();
@@ -141,11 +134,10 @@ fn the_first_two_references_to_a_context_share_one_pin() {
         }
         assert_eq!(rt.calls().count(), 0, "before step {at}");
         if !is_cut {
-            break;
+            return false;
         }
-        at += 1;
-    }
-    assert!((4..1000).contains(&at), "{at} steps");
+        true
+    });
 }
 
 #[test]
@@ -167,8 +159,7 @@ fn a_switched_out_context_is_still_asked_as_a_foreign_one() {
 
 #[test]
 fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
-    let mut at = 1;
-    while at < 1000 {
+    each_step(4, |at| {
         let rt = runtime();
         rt.enable().unwrap();
         let call = rt.begin(CallOptions::new().timeout(Timeout::millis(5))).call;
@@ -176,7 +167,7 @@ fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
         let mut answer = Hresult::S_OK;
         let reply = move || _ = rt.complete(call);
         if !cut_into(at, reply, || answer = rt.cancel_call(call, Timeout::millis(9), Waiting::Never)) {
-            break;
+            return false;
         }
         let outcome = rt.finish(call);
         let expected = match outcome {
@@ -184,15 +175,13 @@ fn a_reply_comes_while_a_canceller_finds_the_call_overdue() {
             _ => Hresult::RPC_E_CALL_CANCELED,
         };
         assert_eq!(answer, expected, "a reply before step {at}: {outcome:?}");
-        at += 1;
-    }
-    assert!((4..1000).contains(&at), "{at} steps");
+        true
+    });
 }
 
 #[test]
 fn a_snapshot_while_a_thread_begins_and_finishes() {
-    let mut at = 1;
-    while at < 1000 {
+    each_step(10, |at| {
         let rt = runtime();
         rt.enable().unwrap();
         let outer = rt.begin(CallOptions::new()).call;
@@ -207,9 +196,8 @@ fn a_snapshot_while_a_thread_begins_and_finishes() {
             rt.finish(call).unwrap();
         };
         if !cut_into(at, look, inner) {
-            break;
+            return false;
         }
-        at += 1;
-    }
-    assert!((10..1000).contains(&at), "{at} steps");
+        true
+    });
 }
