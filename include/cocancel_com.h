@@ -175,7 +175,8 @@ HRESULT COCANCEL_STDCALL CoGetCancelObject(DWORD dwThreadId,
  Registers a cancel object on top of the calling thread's stack (it must have ICancelMethodCalls, and one reference is held until it is
  unregistered), or with NULL unregisters the topmost. Whoever lets go last releases it: that may be a thread which is just cancelling through it.
 
- Returns S_OK. Registering: E_INVALIDARG: misaligned; E_NOINTERFACE: no ICancelMethodCalls; E_OUTOFMEMORY: no slot free; nothing is registered then. Unregistering:
+ Returns S_OK. Registering: E_INVALIDARG: misaligned; E_NOINTERFACE: no ICancelMethodCalls; E_OUTOFMEMORY: no slot free; nothing is
+ registered then. Unregistering:
  E_UNEXPECTED: there is nothing; E_ACCESSDENIED: the topmost belongs to a call that is still pending. E_UNEXPECTED: also not initialised.
 
  Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
@@ -195,7 +196,8 @@ HRESULT COCANCEL_STDCALL CoSetCancelObject(IUnknown *pUnk);
  compare, do not use SUCCEEDED), or RPC_E_CALL_CANCELED.
 
  Returns also RPC_E_CALL_COMPLETE: no call is being served, or an asynchronous one; E_NOINTERFACE: a custom call context without
- ICancelMethodCalls; E_UNEXPECTED: not initialised, or a custom call context in an interrupt handler; whatever a custom context's TestCancel answers. Cheap enough for a loop: loads only, never the clock.
+ ICancelMethodCalls; E_UNEXPECTED: not initialised, or a custom call context in an interrupt handler; whatever a custom context's TestCancel
+ answers. Cheap enough for a loop: loads only, never the clock.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  Progress: wait-free (test).

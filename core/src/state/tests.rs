@@ -92,7 +92,8 @@ fn side_ends(before: State, step: Step, side: u32, keeps_pin: bool) {
 fn no_word_at_all_makes_a_transition_panic() {
     for word in every_word() {
         let _ = (word.claim(), word.pin(), word.unpin(), word.complete(), word.fail(), word.cancel(), word.finish());
-        let _ = (word.note_request(), word.note_sooner_request(), word.client_waits(), word.canceller_waits());
+        let _ = (word.note_request(), word.note_sooner_request(), word.client_waits(), word.client_polls());
+        let _ = word.canceller_waits();
         let _ = (word.pin_in_handler(), word.pin_pending(), word.pin_reserved(), word.enter(), word.leave());
         let _ = (word.publish_call(true, true), word.publish_frame(true));
     }
@@ -289,10 +290,14 @@ fn cancel_note_and_announce() {
                 Err(refused) => assert!(!pending && refusal_fits(word, refused)),
             }
         }
-        for (announced, bit) in [(word.client_waits(), CLIENT_WAITS), (word.canceller_waits(), CANCELLER_WAITS)] {
+        let announcements = [
+            (word.client_waits(), CLIENT_WAITS, SOONER),
+            (word.client_polls(), CLIENT_WAITS, 0),
+            (word.canceller_waits(), CANCELLER_WAITS, 0),
+        ];
+        for (announced, bit, taken_back) in announcements {
             match announced {
                 Ok(step) => {
-                    let taken_back = if bit == CLIENT_WAITS { SOONER } else { 0 };
                     assert!(pending && Ok(step) == plain(State(word.0 & !taken_back | bit)));
                 }
                 Err(refused) => assert!(!pending && refusal_fits(word, refused)),
