@@ -15,7 +15,13 @@ pub struct Log {
     path: PathBuf,
     file: File,
     deadline: Instant,
+    /// The end of what the last command printed, and how it ended.
+    last: String,
+    failures: Vec<String>,
 }
+
+/// How many lines of a command say why it failed.
+const ENOUGH: usize = 40;
 
 /// What became of a command.
 pub struct Done {
@@ -44,7 +50,8 @@ impl Log {
             .write(true)
             .open(&path)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { path, file, deadline: Instant::now() + limit })
+        let deadline = Instant::now() + limit;
+        Ok(Self { path, file, deadline, last: String::new(), failures: Vec::new() })
     }
 
     /// Where it is.
@@ -56,6 +63,20 @@ impl Log {
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
         writeln!(self.file, "{}", text.as_ref())?;
         Ok(())
+    }
+
+    /// Notes that something failed after which the step goes on: why stands in `what`, or in what the last command printed. Who
+    /// reads only the end of the gate's output finds it there.
+    pub fn failed(&mut self, what: impl AsRef<str>) -> Result<()> {
+        let what = what.as_ref();
+        self.line(format!("FAILED: {what}"))?;
+        self.failures.push(format!("{what}\n{}", self.last));
+        Ok(())
+    }
+
+    /// What was noted as failed.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
     }
 
     /// Runs a command, which may fail, for as long as the step has left.
@@ -72,10 +93,17 @@ impl Log {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(start))?;
         self.file.read_to_end(&mut bytes)?;
-        if status.is_none() {
-            self.line(format!("(killed after {} s)", limit.as_secs()))?;
+        let output = String::from_utf8_lossy(&bytes).into_owned();
+        let end = match status {
+            Some(status) if status.success() => None,
+            Some(status) => Some(format!("({status})")),
+            None => Some(format!("(killed after {} s)", limit.as_secs())),
+        };
+        if let Some(end) = &end {
+            self.line(end)?;
         }
-        Ok(Done { status, output: String::from_utf8_lossy(&bytes).into_owned() })
+        self.last = format!("$ {cmd}\n{}\n{}", last_lines(&output, ENOUGH), end.unwrap_or_default());
+        Ok(Done { status, output })
     }
 
     /// Runs a command that must succeed; gives what it printed.
@@ -91,10 +119,13 @@ impl Log {
     /// The last `lines` lines.
     pub fn tail(&self, lines: usize) -> Result<String> {
         let bytes = fs::read(&self.path)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let all: Vec<&str> = text.lines().collect();
-        Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+        Ok(last_lines(&String::from_utf8_lossy(&bytes), lines))
     }
+}
+
+fn last_lines(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
 }
 
 #[cfg(test)]
@@ -113,7 +144,23 @@ mod tests {
         assert_eq!(log.check(&shell("echo one; echo two >&2")).unwrap(), "one\ntwo\n");
         assert_eq!(log.check(&shell("echo three")).unwrap(), "three\n");
         assert!(log.check(&shell("exit 3")).is_err());
-        assert!(log.tail(2).unwrap().starts_with("three\n$ sh"));
+        assert!(log.tail(3).unwrap().starts_with("three\n$ sh"));
+        assert!(log.tail(1).unwrap().contains("status: 3"));
+    }
+
+    #[test]
+    fn a_failure_is_kept_with_what_was_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log(&dir);
+        let command = Cmd::new("sh").args(["-c", "echo too early; exit 3"]);
+        assert!(!log.run(&command).unwrap().success());
+        assert!(log.failures().is_empty(), "a command may fail");
+        log.failed("the clock").unwrap();
+        log.run(&Cmd::new("true")).unwrap();
+        let [failure] = log.failures() else { panic!("one") };
+        assert!(failure.starts_with("the clock\n$ sh"), "{failure}");
+        assert!(failure.contains("too early\n(exit status: 3)"), "{failure}");
+        assert!(log.tail(9).unwrap().contains("FAILED: the clock"));
     }
 
     #[test]

@@ -109,6 +109,7 @@ pub fn run(project: &Project, steps: Vec<Step>) -> Result<ExitCode> {
     let ci = std::env::var_os("CI").is_some_and(|v| v == "true");
     let logs = project.scratch().join("logs");
     let mut total = Counts::default();
+    let mut failures = Vec::new();
     for step in steps {
         let start = Instant::now();
         let mut log = Log::create(&logs, &step.name, step.limit)?;
@@ -124,10 +125,26 @@ pub fn run(project: &Project, steps: Vec<Step>) -> Result<ExitCode> {
                 println!("{error:#}");
             }
             println!("--- end of {} ---", step.name);
+            failures.extend(why(&step.name, &verdict, &log)?);
         }
+    }
+    // once more at the end: the logs above are long, and who keeps only a part of this output keeps its end
+    for failure in &failures {
+        println!("{failure}");
     }
     println!("{}", last_line(total));
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Why a step failed, in as few lines as tell it.
+fn why(step: &str, verdict: &Verdict, log: &Log) -> Result<Vec<String>> {
+    let mut reasons = log.failures().to_vec();
+    match verdict {
+        Verdict::Failed(error) => reasons.push(format!("{error:#}")),
+        _ if reasons.is_empty() => reasons.push(log.tail(60)?),
+        _ => {}
+    }
+    Ok(reasons.into_iter().map(|reason| format!("FAILED  {step}: {reason}")).collect())
 }
 
 fn print_step(name: &str, verdict: &Verdict, seconds: f32) {

@@ -58,7 +58,7 @@ pub fn run(log: &mut Log, compile: Cmd, program: &Path, counts: &mut Counts) -> 
         counts.passed += 1;
     } else {
         counts.failed += 1;
-        log.line(format!("FAILED: {}", program.display()))?;
+        log.failed(program.display().to_string())?;
     }
     Ok(())
 }

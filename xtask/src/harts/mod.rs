@@ -91,7 +91,7 @@ fn run(project: &Project, log: &mut Log) -> Result<Counts> {
             Ok(()) => counts.passed += 1,
             Err(error) => {
                 counts.failed += 1;
-                log.line(format!("FAILED: {}: {error:#}", scenario.name))?;
+                log.failed(format!("{}: {error:#}", scenario.name))?;
             }
         }
     }

@@ -113,11 +113,12 @@ fn run_tests(log: &mut Log, machine: Machine, elf: &Path, filter: Option<&str>) 
             Some(status) => status.success() != test.should_panic,
             None => false,
         };
-        log.line(format!("test {} ... {}", test.name, if passed { "ok" } else { "FAILED" }))?;
         if passed {
             counts.passed += 1;
+            log.line(format!("test {} ... ok", test.name))?;
         } else {
             counts.failed += 1;
+            log.failed(format!("test {}", test.name))?;
         }
     }
     ensure!(counts != Counts::default(), "no test ran; it would pass whatever the code does");

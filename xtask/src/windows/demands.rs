@@ -45,7 +45,7 @@ pub fn step(project: &Project, log: &mut Log, target: Target) -> Result<Outcome>
                 Err(error) if error.is::<tools::Missing>() => return Err(error),
                 Err(error) => {
                     counts.failed += 1;
-                    log.line(format!("FAILED: {} {}: {name}: {error:#}", target.name(), port.name()))?;
+                    log.failed(format!("{} {}: {name}: {error:#}", target.name(), port.name()))?;
                 }
             }
         }

@@ -142,7 +142,7 @@ impl Run<'_> {
             return Ok(Some(program));
         }
         self.counts.failed += 1;
-        self.log.line(format!("FAILED: {stem} ({variant}) does not compile"))?;
+        self.log.failed(format!("{stem} ({variant}) does not compile"))?;
         Ok(None)
     }
 
@@ -151,7 +151,7 @@ impl Run<'_> {
             self.counts.passed += 1;
         } else {
             self.counts.failed += 1;
-            self.log.line(format!("FAILED: {}", program.display()))?;
+            self.log.failed(program.display().to_string())?;
         }
         Ok(())
     }
