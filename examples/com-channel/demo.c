@@ -137,15 +137,17 @@ static void play_place(void) {
 }
 
 /* A process that the demonstration has started. */
-static int play_role(char **arguments) {
+static UINT play_role(char **arguments) {
     DWORD answer;
+    HRESULT hr;
     stage_open(strtoul(arguments[1], NULL, 10), atoi(arguments[2]));
     place = &places[atoi(arguments[3]) % PLACES];
     if (strcmp(arguments[0], "--serve") == 0)
-        return FAILED(server_run(place));
+        return (UINT)server_run(place);
     join_apartment(place->client);
     CoEnableCallCancellation(NULL);
-    return FAILED(server_reach(place, &held)) || FAILED(IHeld_Listen(held, 5, &answer));
+    hr = server_reach(place, &held);
+    return (UINT)(FAILED(hr) ? hr : IHeld_Listen(held, 5, &answer));
 }
 
 int main(int count, char **arguments) {

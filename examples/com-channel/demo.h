@@ -49,6 +49,7 @@ extern volatile LONG matched, differed;
 void stage_open(DWORD demonstration, int number);
 void stage_enter(void);        /* a method has been entered */
 void stage_wait_entered(void); /* until one has */
+BOOL stage_wait_entered_by(HANDLE process); /* FALSE: it ended, or hung, without entering one */
 void stage_release(void);      /* lets one Hold return */
 BOOL stage_wait_release(DWORD ms);
 void stage_put_reference(IUnknown *object);
@@ -65,7 +66,7 @@ HRESULT server_run(const struct place *place); /* until stage_quit */
 HRESULT server_reach(const struct place *place, IHeld **held);
 
 /* ---- demo.c ---- */
-HANDLE start_process(const char *role); /* of this program, at this place: "--serve", or "--call", which calls Listen once. NULL: none */
+HANDLE start_process(const char *role); /* of this program, at this place: "--serve", or "--call", which calls Listen once and ends with its result. NULL: none */
 
 /* ---- demo_cancel.c: cancellers ---- */
 struct canceller {

@@ -36,6 +36,16 @@ void stage_wait_entered(void) {
     if (WaitForSingleObject(entered, LONG_TIME) != WAIT_OBJECT_0)
         expect_true("the method is entered", 0);
 }
+BOOL stage_wait_entered_by(HANDLE process) {
+    HANDLE either[] = {entered, process};
+    DWORD code, seen = WaitForMultipleObjects(2, either, FALSE, LONG_TIME);
+    if (seen == WAIT_OBJECT_0)
+        return TRUE;
+    expect_true("the method is entered", 0);
+    if (seen == WAIT_OBJECT_0 + 1 && GetExitCodeProcess(process, &code))
+        report("    the process that was to call it has ended with 0x%08lX", (unsigned long)code);
+    return FALSE;
+}
 void stage_release(void) { ReleaseSemaphore(released, 1, NULL); }
 BOOL stage_wait_release(DWORD ms) { return WaitForSingleObject(released, ms) == WAIT_OBJECT_0; }
 void stage_ready(void) { SetEvent(ready); }
