@@ -102,10 +102,9 @@ static void random_steps(unsigned count, uint32_t seed) {
     compare(SWITCH_NULL, -1);
 }
 
-static DWORD WINAPI another_thread(void *unused) {
-    (void)unused;
+static DWORD WINAPI another_thread(void *seed) {
     sequences();
-    random_steps(1000, GetCurrentThreadId());
+    random_steps(1000, *(const uint32_t *)seed);
     return 0;
 }
 
@@ -141,13 +140,14 @@ int main(void) {
     CHECK_TRUE(theirs.enable != ours.enable && theirs.get != ours.get);
     /* before CoInitialize, during and after it */
     for (round = 0; round < 3; round++) {
+        uint32_t seed = 100 + (uint32_t)round;
         HANDLE thread;
         HRESULT(WINAPI * initialize)(LPVOID, DWORD) = (HRESULT(WINAPI *)(LPVOID, DWORD))(void (*)(void))named(module, "CoInitializeEx");
         void(WINAPI * uninitialize)(void) = (void(WINAPI *)(void))(void (*)(void))named(module, "CoUninitialize");
         if (round == 1) CHECK(initialize(NULL, COINIT_MULTITHREADED), S_OK);
         sequences();
         random_steps(20000, (uint32_t)round);
-        thread = CreateThread(NULL, 0, another_thread, NULL, 0, NULL);
+        thread = CreateThread(NULL, 0, another_thread, &seed, 0, NULL);
         CHECK_TRUE(thread && WaitForSingleObject(thread, INFINITE) == WAIT_OBJECT_0);
         CloseHandle(thread);
         if (round == 1) uninitialize();
