@@ -16,6 +16,8 @@ use crate::log::Log;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
 
+/// Linked with every program; the last line that it prints.
+const ENDED: (&str, &str) = ("tests/windows/ended.c", "ended");
 /// What only POSIX systems have: programs that include it are for those.
 const POSIX_ONLY: [&str; 2] = ["<dlfcn.h>", "<sys/wait.h>"];
 /// What the archive without a port has not.
@@ -135,6 +137,7 @@ impl Run<'_> {
             .arg("-I")
             .arg(self.project.root.join("tests/c"))
             .arg(source)
+            .arg(self.project.root.join(ENDED.0))
             .args(with)
             .args(["-lole32", "-o"])
             .arg(&program);
@@ -147,12 +150,14 @@ impl Run<'_> {
     }
 
     fn execute(&mut self, program: &Path, beside: &[&Path]) -> Result<()> {
-        if self.wine.run(self.log, program, beside)?.success() {
+        let done = self.wine.run(self.log, program, beside)?;
+        let has_ended = done.output.lines().any(|line| line.trim_end() == ENDED.1);
+        if done.success() && has_ended {
             self.counts.passed += 1;
-        } else {
-            self.counts.failed += 1;
-            self.log.failed(program.display().to_string())?;
+            return Ok(());
         }
-        Ok(())
+        self.counts.failed += 1;
+        let how = if has_ended { "" } else { ": did not come to its end" };
+        self.log.failed(format!("{}{how}", program.display()))
     }
 }

@@ -16,6 +16,11 @@ const WINE: Tool = Tool { name: "wine", package: "wine" };
 const WINE64: Tool = Tool { name: "/usr/lib/wine/wine64", package: "wine64" };
 const DEBOOTSTRAP: Tool = Tool { name: "debootstrap", package: "debootstrap" };
 const UNSHARE: Tool = Tool { name: "unshare", package: "util-linux" };
+/// Runs a program where the kernel puts it, not at random places. Wine needs one fixed address in each process, 0x7FFE0000, and where
+/// the heap of its loader is put anywhere within a gigabyte one process of some thousands ends at once, with nothing but exit status 1:
+/// "failed to map the shared user data".
+const SETARCH: Tool = Tool { name: "setarch", package: "util-linux" };
+const NOT_AT_RANDOM: &str = "--addr-no-randomize";
 
 /// The release of Debian that the 32-bit folder holds.
 const RELEASE: &str = "bookworm";
@@ -25,6 +30,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// A Wine that is ready to run programs.
 pub struct Wine {
     arch: Arch,
+    /// Some containers forbid it.
+    not_at_random: bool,
     /// Where Wine keeps its settings, and for 32 bits the folder in which it lives.
     folder: PathBuf,
 }
@@ -40,7 +47,9 @@ impl Wine {
             Arch::I686 => system_32(project, log)?,
         };
         fs::create_dir_all(&folder)?;
-        Ok(Self { arch, folder })
+        tools::need(&[&SETARCH])?;
+        let not_at_random = log.run(&Cmd::new(SETARCH.name).args([NOT_AT_RANDOM, "true"]))?.success();
+        Ok(Self { arch, not_at_random, folder })
     }
 
     /// Runs a program, with DLLs beside it where they are found.
@@ -61,12 +70,14 @@ impl Wine {
             fs::copy(file, place.join(file.file_name().context("a file without a name")?))?;
         }
         let cmd = match self.arch {
-            Arch::X86_64 => Cmd::new(WINE.name)
+            Arch::X86_64 => self
+                .begin(WINE.name)
                 .arg(place.join(name))
                 .env("WINEPREFIX", self.folder.join("settings"))
                 .env("WINEARCH", "win64"),
             // a mount of /proc that goes when the last process of it does
-            Arch::I686 => Cmd::new(UNSHARE.name)
+            Arch::I686 => self
+                .begin(UNSHARE.name)
                 .args(["--mount", "--", "sh", "-c", "mount -t proc proc \"$1/proc\" && exec chroot \"$@\"", "sh"])
                 .arg(&self.folder)
                 .arg(WINE.name)
@@ -76,6 +87,10 @@ impl Wine {
         };
         // Wine's own remarks are none of the program's output
         Ok(cmd.args(arguments).env("WINEDEBUG", "-all").env("DISPLAY", "").unset("LD_LIBRARY_PATH"))
+    }
+
+    fn begin(&self, program: &str) -> Cmd {
+        if self.not_at_random { Cmd::new(SETARCH.name).arg(NOT_AT_RANDOM).arg(program) } else { Cmd::new(program) }
     }
 }
 
