@@ -2,6 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#if defined(__MINGW32__)
+#include <windows.h> /* declares the COM functions as ole32's, which must not be linked */
+
+#include <objbase.h>
+#endif
 #include <cocancel.h>
 #include <cocancel_com.h>
 

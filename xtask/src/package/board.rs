@@ -1,12 +1,12 @@
 //! What is released for boards, as a stranger gets it: unpacked, compared with its checksums, and linked with C from there alone.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
 use super::dist;
-use super::strangers::PKG_CONFIG;
+use super::strangers::{self, PKG_CONFIG};
 use crate::check::links;
 use crate::exec::Cmd;
 use crate::log::Log;
@@ -28,15 +28,12 @@ const RELEASED: [(usize, &str); 2] = [(CORTEX_M3, "cortex-m3"), (CRITICAL_SECTIO
 /// After that of `size`, which has built the same.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&tools::ARM_GCC, &PKG_CONFIG, &tools::CMAKE])?;
-    // packed files are as old as can be, so that CMake would keep the programs of an earlier run
-    if place(project).exists() {
-        fs::remove_dir_all(place(project))?;
-    }
     let mut counts = Counts::default();
     for (target, processor) in RELEASED {
         let target = &TARGETS[target];
         let folder = dist::board(project, log, target)?;
-        let stranger = Stranger { project, target, processor, tree: unpack(project, log, &folder)? };
+        let place = project.scratch().join("released").join(target.title());
+        let stranger = Stranger { project, target, processor, tree: dist::unpack(log, &folder, &place)?, place };
         let files = manifest::check(&stranger.tree)?;
         log.line(format!("{files} files are as the checksums say"))?;
         links(&stranger.tree)?;
@@ -51,27 +48,13 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     Ok(Outcome::Tests(counts))
 }
 
-/// Where trees and programs go.
-fn place(project: &Project) -> PathBuf {
-    project.scratch().join("released")
-}
-
-/// What was packed, in a folder where nothing else is.
-fn unpack(project: &Project, log: &mut Log, folder: &Path) -> Result<PathBuf> {
-    let title = folder.file_name().context("a folder without a name")?.to_str().context("a path that is not UTF-8")?;
-    let dist = folder.parent().context("a folder in none")?;
-    log.check(&Cmd::new("sha256sum").args(["--check", &format!("{title}.tar.gz.sha256")]).dir(dist))?;
-    let place = place(project);
-    fs::create_dir_all(&place)?;
-    log.check(&Cmd::new("tar").arg("-xzf").arg(dist.join(format!("{title}.tar.gz"))).arg("-C").arg(&place))?;
-    Ok(place.join(title))
-}
-
 struct Stranger<'a> {
     project: &'a Project,
     target: &'a Target,
     processor: &'static str,
     tree: PathBuf,
+    /// Where programs go, beside the tree.
+    place: PathBuf,
 }
 
 impl Stranger<'_> {
@@ -86,7 +69,7 @@ impl Stranger<'_> {
 
     /// Programs that use nothing but the tree and GCC's own library, with the flags that pkg-config tells.
     fn pkg_config(&self, log: &mut Log, package: &str) -> Result<()> {
-        let program = self.programs()?.join(format!("{package}.elf"));
+        let program = self.place.join(format!("{package}.elf"));
         let compile = Cmd::new(tools::ARM_GCC.name)
             .args(["-std=gnu99", "-Os", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-mthumb", "-ffreestanding"])
             .arg(format!("-mcpu={}", self.processor))
@@ -104,7 +87,7 @@ impl Stranger<'_> {
 
     /// The same with CMake's targets.
     fn cmake(&self, log: &mut Log) -> Result<()> {
-        let build = self.programs()?.join("cmake");
+        let build = self.place.join("cmake");
         let source = self.critical_section()?.map(|path| path.display().to_string()).unwrap_or_default();
         let configure = Cmd::new(tools::CMAKE.name)
             .arg("-S")
@@ -121,27 +104,18 @@ impl Stranger<'_> {
         ["cocancel.elf", "native.elf"].into_iter().try_for_each(|program| is_linked(build.join(program)))
     }
 
-    /// Where programs go, beside the tree.
-    fn programs(&self) -> Result<PathBuf> {
-        let folder = place(self.project).join(format!("{}-programs", self.target.title()));
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-
     /// The page's code in a file, where the archive needs it.
     fn critical_section(&self) -> Result<Option<PathBuf>> {
         if self.target.feature != "critical-section" {
             return Ok(None);
         }
-        let source = self.programs()?.join("critical_section.c");
+        let source = self.place.join("critical_section.c");
         fs::write(&source, critical_section(&fs::read_to_string(self.tree.join("README.md"))?)?)?;
         Ok(Some(source))
     }
 
     fn ask(&self, package: &str, what: &str) -> Result<Vec<String>> {
-        let pc = self.tree.join("lib/pkgconfig");
-        let answer = Cmd::new(PKG_CONFIG.name).args([what, package]).env("PKG_CONFIG_LIBDIR", &pc).read()?;
-        Ok(answer.split_whitespace().map(str::to_owned).collect())
+        strangers::ask(&self.tree.join("lib"), package, &[what])
     }
 }
 

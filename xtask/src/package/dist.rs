@@ -30,11 +30,11 @@ pub fn command(project: &Project, log: &mut Log, filter: Option<&str>) -> Result
     let host = host()?;
     if is_meant(&host) {
         let built = Host.build(project, log)?;
-        done(release(project, log, &host, &built, &[], how(Path::new("rustc"), json!("com,posix"))?)?);
+        done(installed(project, log, &host, &built, &[], how(Path::new("rustc"), json!("com,posix"))?)?);
     }
     for target in linux::TARGETS.iter().filter(|t| is_meant(t.name) && t.name != host) {
         let built = target.build(project, log)?;
-        done(release(project, log, target.name, &built, &[], how(&target.cross()?.rustc(), json!("com,posix"))?)?);
+        done(installed(project, log, target.name, &built, &[], how(&target.cross()?.rustc(), json!("com,posix"))?)?);
     }
     for target in boards::TARGETS.iter().filter(|t| is_meant(&t.title())) {
         done(board(project, log, target)?);
@@ -78,22 +78,41 @@ pub fn board(project: &Project, log: &mut Log, target: &boards::Target) -> Resul
     profile.extend(boards::PROFILE.map(|(key, value)| (key.to_owned(), json!(value))));
     how["profile"] = json!(profile);
     how["rustflags"] = json!(std::env::var("RUSTFLAGS").unwrap_or_else(|_| boards::RUSTFLAGS.to_owned()));
-    release(project, log, &target.title(), &built, &TEXTS, how)
+    installed(project, log, &target.title(), &built, &TEXTS, how)
 }
 
-/// The folder and the file of one target.
-fn release(project: &Project, log: &mut Log, name: &str, built: &Built, texts: &[&str], how: Value) -> Result<PathBuf> {
+/// What is released where programs are linked as with an installed tree.
+fn installed(
+    project: &Project,
+    log: &mut Log,
+    name: &str,
+    built: &Built,
+    texts: &[&str],
+    how: Value,
+) -> Result<PathBuf> {
+    release(project, log, name, how, |log, folder| {
+        let tree = Tree { prefix: Path::new("/"), libdir: Path::new("lib"), destdir: Some(folder) };
+        tree.write(project, log, built)?;
+        fs::copy(project.root.join(PAGE), folder.join("README.md"))?;
+        add(&project.root, texts, folder)
+    })
+}
+
+/// The folder and the file of one target. `how` says how that was built which `fill` puts into the folder.
+pub fn release(
+    project: &Project,
+    log: &mut Log,
+    name: &str,
+    how: Value,
+    fill: impl FnOnce(&mut Log, &Path) -> Result<()>,
+) -> Result<PathBuf> {
     let version = &project.package("cocancel-ffi")?.version;
-    let dist = project.target.join("dist");
-    let title = format!("cocancel-{version}-{name}");
-    let folder = dist.join(&title);
+    let folder = project.target.join("dist").join(format!("cocancel-{version}-{name}"));
+    // nothing of an earlier one stays
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let tree = Tree { prefix: Path::new("/"), libdir: Path::new("lib"), destdir: Some(&folder) };
-    tree.write(project, log, built)?;
-    fs::copy(project.root.join(PAGE), folder.join("README.md"))?;
-    add(&project.root, texts, &folder)?;
+    fill(log, &folder)?;
     check::links(&folder)?;
     manifest::seal(project, name, how, &folder)?;
     manifest::check(&folder)?;
@@ -117,9 +136,8 @@ pub fn add(root: &Path, texts: &[&str], folder: &Path) -> Result<()> {
 }
 
 /// The folder as one file beside it, with its checksum.
-pub fn pack(log: &mut Log, folder: &Path) -> Result<()> {
-    let dist = folder.parent().context("a folder in none")?;
-    let title = folder.file_name().context("a folder without a name")?.to_str().context("a path that is not UTF-8")?;
+fn pack(log: &mut Log, folder: &Path) -> Result<()> {
+    let (dist, title) = packed(folder)?;
     // Whoever packs the same files gets the same bytes.
     let pack = Cmd::new("tar")
         .args([
@@ -138,6 +156,27 @@ pub fn pack(log: &mut Log, folder: &Path) -> Result<()> {
     let sum = Cmd::new("sha256sum").arg(format!("{title}.tar.gz")).dir(dist).read()?;
     fs::write(dist.join(format!("{title}.tar.gz.sha256")), sum)?;
     Ok(())
+}
+
+/// What was packed, in another place; the folder is taken away, so that nothing can be found there. So is what was in the place: packed files
+/// are as old as can be, and CMake would keep what it made of earlier ones.
+pub fn unpack(log: &mut Log, folder: &Path, place: &Path) -> Result<PathBuf> {
+    let (dist, title) = packed(folder)?;
+    log.check(&Cmd::new("sha256sum").args(["--check", &format!("{title}.tar.gz.sha256")]).dir(dist))?;
+    fs::remove_dir_all(folder)?;
+    if place.exists() {
+        fs::remove_dir_all(place)?;
+    }
+    fs::create_dir_all(place)?;
+    log.check(&Cmd::new("tar").arg("-xzf").arg(dist.join(format!("{title}.tar.gz"))).arg("-C").arg(place))?;
+    Ok(place.join(title))
+}
+
+/// Where a folder's file is, and both names without their ends.
+fn packed(folder: &Path) -> Result<(&Path, &str)> {
+    let dist = folder.parent().context("a folder in none")?;
+    let title = folder.file_name().context("a folder without a name")?.to_str().context("a path that is not UTF-8")?;
+    Ok((dist, title))
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub use self::dist::{add, pack};
+pub use self::dist::{add, release, unpack};
+pub use self::install::{COM, Described, Files, Package};
+pub use self::strangers::{PKG_CONFIG, ask};
 use crate::log::Log;
 use crate::project::Project;
 use crate::report::Step;

@@ -40,6 +40,13 @@ pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
     Ok(Outcome::Tests(counts))
 }
 
+/// What pkg-config tells of a package in that folder of libraries, and of none elsewhere.
+pub fn ask(lib: &Path, package: &str, args: &[&str]) -> Result<Vec<String>> {
+    let answer =
+        Cmd::new(PKG_CONFIG.name).args(args).arg(package).env("PKG_CONFIG_LIBDIR", lib.join("pkgconfig")).read()?;
+    Ok(answer.split_whitespace().map(str::to_owned).collect())
+}
+
 struct Stranger<'a> {
     project: &'a Project,
     prefix: PathBuf,
@@ -57,9 +64,7 @@ impl Stranger<'_> {
     }
 
     fn ask(&self, args: &[&str]) -> Result<Vec<String>> {
-        let pc = self.lib.join("pkgconfig");
-        let answer = Cmd::new(PKG_CONFIG.name).args(args).arg("cocancel").env("PKG_CONFIG_LIBDIR", &pc).read()?;
-        Ok(answer.split_whitespace().map(str::to_owned).collect())
+        ask(&self.lib, "cocancel", args)
     }
 
     /// With the flags that pkg-config tells.
@@ -116,6 +121,7 @@ impl Stranger<'_> {
                 // CMake looks below lib/<the machine's own triplet> by itself; here the triplet is nobody's.
                 .arg(format!("-Dcocancel_DIR={}", self.lib.join("cmake/cocancel").display()))
                 .arg(format!("-DEXPECTED_VERSION={}", self.version()?))
+                .arg("-DPROGRAM=uses.c")
                 .arg(format!("-DCOCANCEL_USE_STATIC={option}"));
             log.check(&configure)?;
             log.check(&Cmd::new(tools::CMAKE.name).arg("--build").arg(&build))?;

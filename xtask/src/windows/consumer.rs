@@ -10,22 +10,31 @@ use super::archive::{COM, Port, decorated};
 use super::dist::{self, DLL};
 use super::image;
 use super::manifest;
+use super::stranger::{self, Stranger};
 use super::target::{Arch, Format, TARGETS, Target};
 use crate::exec::Cmd;
 use crate::log::Log;
+use crate::package::unpack;
 use crate::project::Project;
 use crate::report::{Counts, Outcome};
 use crate::tools::{self, CLANG};
 
-/// All folders, and three links with each: a program with the archive, one with the DLL, and an ole32.dll with the archive for runtimes.
+/// All folders, unpacked, and three links by hand with each: a program with the archive, one with the DLL, and an ole32.dll with the archive
+/// for runtimes. Then programs on all three libraries, by pkg-config and by CMake.
 pub fn step(project: &Project, log: &mut Log) -> Result<Outcome> {
+    stranger::need()?;
     let mut counts = Counts::default();
     for target in TARGETS {
-        let folder = dist::build(project, log, target)?;
+        image::need(target)?;
+        let place = project.scratch().join("released").join(target.name());
+        let built = dist::build(project, log, target)?;
+        let folder = unpack(log, &built, &place)?;
         let files = manifest::check(&folder)?;
         log.line(format!("ok: {}: {files} files are as the checksums say", target.name()))?;
+        let stranger = Stranger::new(project, log, target, &folder, &place)?;
+        stranger.pkg_config(log, &mut counts)?;
+        stranger.cmake(project, log, &mut counts)?;
         let consumer = Consumer { project, target, folder, out: project.scratch().join("windows").join(target.name()) };
-        image::need(target)?;
         consumer.program_with_archive(log)?;
         consumer.program_with_dll(log)?;
         consumer.runtime(log)?;

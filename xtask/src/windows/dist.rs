@@ -12,10 +12,9 @@ use super::archive::{Archive, COM, PORTS, Port, decorated, plain};
 use super::image;
 use super::manifest;
 use super::target::{Arch, Format, TARGETS, Target};
-use crate::check;
 use crate::exec::Cmd;
 use crate::log::Log;
-use crate::package::{add, pack};
+use crate::package::{self, Described, Files, Package, add, release};
 use crate::project::Project;
 use crate::report::Outcome;
 use crate::tools;
@@ -30,12 +29,7 @@ pub fn command(project: &Project) -> Result<ExitCode> {
     let logs = project.scratch().join("logs");
     let mut log = Log::create(&logs, "dist", Duration::from_secs(3600))?;
     for target in TARGETS {
-        let packed = build(project, &mut log, target).and_then(|folder| {
-            manifest::check(&folder)?;
-            pack(&mut log, &folder)?;
-            Ok(folder)
-        });
-        match packed {
+        match build(project, &mut log, target) {
             Ok(folder) => println!("{}.tar.gz", project.short(&folder)),
             Err(error) => {
                 println!("{}", log.tail(100)?);
@@ -58,42 +52,44 @@ const TEXTS: [&str; 8] = [
     "tests/windows",
 ];
 
-/// The folder of one target.
+/// The folder of one target, and its file.
 pub fn build(project: &Project, log: &mut Log, target: Target) -> Result<PathBuf> {
-    let version = &project.package("cocancel-ffi")?.version;
-    let folder = project.target.join("dist").join(format!("cocancel-{version}-{}", target.name()));
-    // nothing of an earlier one stays
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let part = |name: &str| -> Result<PathBuf> {
-        let path = folder.join(name);
-        fs::create_dir_all(&path)?;
-        Ok(path)
-    };
-    let (include, lib, bin) = (part("include")?, part("lib")?, part("bin")?);
-    for header in ["cocancel.h", "cocancel_com.h", "cocancel.hpp"] {
-        fs::copy(project.root.join("include").join(header), include.join(header))?;
-    }
-    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        fs::copy(project.root.join(licence), folder.join(licence))?;
-    }
+    let how = manifest::about(project, target)?;
+    release(project, log, &target.name(), how, |log, folder| fill(project, log, target, folder))
+}
+
+fn fill(project: &Project, log: &mut Log, target: Target, folder: &Path) -> Result<()> {
+    let lib = folder.join("lib");
+    let mut files = Files::default();
+    files.headers(project, folder)?;
+    files.licences(project, folder)?;
     for port in PORTS {
         let archive = Archive::build(project, log, target, port)?;
-        fs::copy(&archive.path, lib.join(port.file(target.format)))?;
+        files.copy(&archive.path, &lib.join(port.file(target.format)))?;
     }
     let dll = Dll::build(project, log, target.arch)?;
-    fs::copy(&dll.path, bin.join(DLL))?;
-    fs::copy(project.root.join("ffi/cocancel.def"), lib.join("cocancel.def"))?;
-    let import = match target.format {
+    files.copy(&dll.path, &folder.join("bin").join(DLL))?;
+    files.copy(&project.root.join("ffi/cocancel.def"), &lib.join("cocancel.def"))?;
+    files.copy(&target.specification_file(project), &folder.join(manifest::SPECIFICATION))?;
+    let (archive, import) = match target.format {
         // not libcocancel.dll.a: that is what `-lcocancel` would take in place of the archive
-        Format::Gnu => lib.join("libcocancel_dll.a"),
-        Format::Msvc => lib.join("cocancel_dll.lib"),
+        Format::Gnu => (("lib", ".a"), "libcocancel_dll.a"),
+        Format::Msvc => (("", ".lib"), "cocancel_dll.lib"),
     };
-    dll.import_library(log, target.format, &import)?;
-    texts(&project.root, &folder)?;
-    manifest::write(project, target, &folder)?;
-    Ok(folder)
+    dll.import_library(log, target.format, &lib.join(import))?;
+    let described = Described {
+        libdir: Path::new("lib"),
+        archive,
+        system: &["kernel32"],
+        shared: Some((Path::new("bin").join(DLL), format!("IMPORTED_IMPLIB \"${{_cocancel_libdir}}/{import}\""))),
+        packages: vec![
+            Package { libs: " -lkernel32", ..Package::new("cocancel", package::COM) },
+            Package::new("cocancel_host", "cocancel for a host that brings its own port"),
+            Package::new("cocancel_dll", "cocancel as a DLL"),
+        ],
+    };
+    described.write(project, folder, &mut files)?;
+    texts(&project.root, folder)
 }
 
 /// The page for users, and what it leads to.
@@ -101,8 +97,7 @@ fn texts(root: &Path, folder: &Path) -> Result<()> {
     // one folder nearer to what it links to
     let page = fs::read_to_string(root.join("ffi/WINDOWS.md"))?.replace("](../", "](");
     fs::write(folder.join("README.md"), page)?;
-    add(root, &TEXTS, folder)?;
-    check::links(folder)
+    add(root, &TEXTS, folder)
 }
 
 /// cocancel.dll for one processor.
@@ -203,12 +198,14 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
 
     #[test]
     fn the_texts_need_nothing_of_the_project() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let folder = tempfile::tempdir().unwrap();
         texts(root, folder.path()).unwrap();
+        check::links(folder.path()).unwrap();
         fs::remove_file(folder.path().join("docs/porting.md")).unwrap();
         assert!(check::links(folder.path()).is_err());
     }

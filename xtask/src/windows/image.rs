@@ -22,6 +22,8 @@ const MINGW: [Tool; 2] = [
 pub const LLD_LINK: Tool = Tool { name: "lld-link", package: "lld" };
 /// Old on purpose: the archives must be readable by it.
 pub const LLVM_NM: Tool = Tool { name: "llvm-nm-14", package: "llvm-14" };
+/// The compiler of resources, which CMake wants to have found.
+pub const LLVM_RC: Tool = Tool { name: "llvm-rc-14", package: "llvm-14" };
 /// Makes import libraries.
 pub const LLVM_DLLTOOL: Tool = Tool { name: "llvm-dlltool-14", package: "llvm-14" };
 

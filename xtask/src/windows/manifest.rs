@@ -17,22 +17,23 @@ use crate::project::Project;
 const MANIFEST: &str = "manifest.json";
 const SUMS: &str = "SHA256SUMS";
 
-/// Writes both, for all else that is in the folder, and the target's specification.
-pub fn write(project: &Project, target: Target, folder: &Path) -> Result<()> {
+/// The target's specification in a distribution.
+pub const SPECIFICATION: &str = "target.json";
+
+/// How the archives for Windows are built.
+pub fn about(project: &Project, target: Target) -> Result<Value> {
     let cross = target.cross(project)?;
-    fs::copy(target.specification_file(project), folder.join("target.json"))?;
     let features = |port: archive::Port| (port.file(target.format).to_owned(), json!(port.features()));
-    let about = json!({
-        "target_specification": "target.json",
+    Ok(json!({
+        "target_specification": SPECIFICATION,
         "compiler": Cmd::new(cross.rustc()).arg("-Vv").read()?.lines().collect::<Vec<_>>(),
         "profile": archive::PROFILE.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect::<serde_json::Map<_, _>>(),
         "rustflags": archive::RUSTFLAGS,
         "features": PORTS.map(features).into_iter().collect::<serde_json::Map<_, _>>(),
-    });
-    seal(project, &target.name(), about, folder)
+    }))
 }
 
-/// The same for any target: `about` says how it was built.
+/// Writes both, for all else that is in the folder: `about` says how it was built.
 pub fn seal(project: &Project, target: &str, about: Value, folder: &Path) -> Result<()> {
     let files = files(folder)?.into_iter().map(|path| {
         let bytes = fs::read(folder.join(&path))?;

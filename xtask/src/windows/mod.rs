@@ -9,6 +9,7 @@ mod instructions;
 mod kernel;
 pub mod manifest;
 mod programs;
+mod stranger;
 mod target;
 mod wine;
 
