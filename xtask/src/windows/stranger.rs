@@ -171,7 +171,7 @@ impl<'a> Stranger<'a> {
     fn run(&self, log: &mut Log, program: &Path, dll: &Path) -> Result<()> {
         if let Some(wine) = &self.wine {
             let done = wine.run(log, program, &[dll])?;
-            ensure!(done.success(), "{} failed", program.display());
+            ensure!(done.success() && done.output.contains("all as expected"), "{} failed", program.display());
         }
         Ok(())
     }
