@@ -404,7 +404,8 @@ typedef struct cocancel_hooks {
    */
   void (*orphaned)(void *user, void *host);
   /*
-   A step in a call's life (COCANCEL_EVENT_...), for traces.
+   A step in a call's life (COCANCEL_EVENT_...), for traces. At COCANCEL_EVENT_BEGUN the call is not on its thread's stack yet: begin no other
+   there, and set or unset no cancel object.
    */
   void (*event)(void *user, uint32_t kind, cocancel_call call);
 } cocancel_hooks;
@@ -495,7 +496,8 @@ extern "C" {
  E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
  interrupt handler.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in an interrupt
+ handler (in a signal handler it does).
  Progress: lock-free but for the wait (cancel by thread).
 
  # Safety
@@ -514,7 +516,8 @@ int32_t cocancel_cancel_thread(struct cocancel_runtime *runtime,
  Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
  its thread was disabled or none was free.
 
- Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+ Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in an interrupt
+ handler (in a signal handler it does).
  Progress: lock-free but for the wait (cancel by handle).
 
  # Safety

@@ -26,7 +26,8 @@ fn waiting(flags: u32) -> Result<Waiting, Hresult> {
 /// E_OUTOFMEMORY: too many are at that call just now. E_INVALIDARG: unknown flags; E_UNEXPECTED: not initialised, or a custom object on top in an
 /// interrupt handler.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in an interrupt
+/// handler (in a signal handler it does).
 /// Progress: lock-free but for the wait (cancel by thread).
 ///
 /// # Safety
@@ -50,7 +51,8 @@ pub unsafe extern "C" fn cocancel_cancel_thread(
 /// Returns as cocancel_cancel_thread; E_INVALIDARG: also a stale or forged handle; CO_E_CANCEL_DISABLED, E_NOINTERFACE: it took no slot, because
 /// its thread was disabled or none was free.
 ///
-/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in a handler.
+/// Callers: threads, interrupt and signal handlers. IRQL: any. Blocks up to the timeout, but not in an interrupt
+/// handler (in a signal handler it does).
 /// Progress: lock-free but for the wait (cancel by handle).
 ///
 /// # Safety

@@ -48,7 +48,8 @@ pub struct cocancel_hooks {
         Option<unsafe extern "C" fn(user: *mut c_void, call: cocancel_call, context: *mut c_void, remaining_ms: u32)>,
     /// A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it. NULL if the call had none.
     pub orphaned: Option<unsafe extern "C" fn(user: *mut c_void, host: *mut c_void)>,
-    /// A step in a call's life (COCANCEL_EVENT_...), for traces.
+    /// A step in a call's life (COCANCEL_EVENT_...), for traces. At COCANCEL_EVENT_BEGUN the call is not on its thread's stack yet: begin no other
+    /// there, and set or unset no cancel object.
     pub event: Option<unsafe extern "C" fn(user: *mut c_void, kind: u32, call: cocancel_call)>,
 }
 

@@ -73,16 +73,17 @@ static void without_a_context(void) {
     check_nothing_left();
 }
 
-static void a_wake_for_each_sooner_deadline(void) {
+static void a_wake_for_each_request_with_a_deadline(void) {
     cocancel_call call = begin(a, 0);
     check_pending(call, COCANCEL_INFINITE);
     CHECK(cocancel_cancel_call(runtime, call, 1000, 0), COCANCEL_S_OK);
     CHECK_WAKES(&port, "a");
     CHECK_TOLD(&port, "1001");
     check_pending(call, 1001);
-    /* later: nothing new; sooner: look again; sooner still: again, for the one who woke it before may have died over it */
+    /* later, sooner, sooner still: look again, for the one who asked before may have died over it */
     CHECK(cocancel_cancel_call(runtime, call, 2000, 0), COCANCEL_RPC_E_CALL_CANCELED);
-    CHECK_WAKES(&port, "");
+    CHECK_WAKES(&port, "a");
+    check_pending(call, 1001);
     CHECK(cocancel_cancel_call(runtime, call, 500, 0), COCANCEL_RPC_E_CALL_CANCELED);
     CHECK_WAKES(&port, "a");
     CHECK(cocancel_cancel_call(runtime, call, 100, 0), COCANCEL_RPC_E_CALL_CANCELED);
@@ -279,7 +280,7 @@ int main(void) {
     reply();
     nobody_looked();
     without_a_context();
-    a_wake_for_each_sooner_deadline();
+    a_wake_for_each_request_with_a_deadline();
     tick();
     own_timeout();
     canceller();

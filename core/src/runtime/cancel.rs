@@ -210,11 +210,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             }
             let asked = seen.ask(deadline, now);
             if asked == seen {
-                if state.is_requested() {
+                if state.is_requested() && asked.deadline() == Deadline::NEVER {
                     return Err(Hresult::RPC_E_CALL_CANCELED);
                 }
-                // The elected one has not come to show it yet, and may be dead: done for him below, before we say "already
-                // canceled", and the client is woken to his deadline.
+                // Whoever asked for that may not have come to show it yet, nor to tell the tick and the client of the deadline, and
+                // may be dead: done for him below, before we say "already canceled".
                 break (false, true, asked.deadline());
             }
             if words.ask(seen, asked) {
@@ -315,7 +315,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
 
     /// As [`cancel`](Self::cancel), for a canceller with a wait of its own: answers `RPC_S_CALLPENDING` where the other would wait;
     /// then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new, and its `retire`
-    /// gets it once, whatever the answer: at once where nothing is waited for, else with the call's last pin.
+    /// gets it once, whatever the answer: at once where nothing is waited for, else with the call's last pin. So each request brings a
+    /// context of its own, or one that counts.
     ///
     /// Progress: lock-free (cancel through an object, polling).
     ///

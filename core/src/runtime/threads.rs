@@ -54,9 +54,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if let Some(dead) = self.find_thread(id) {
             // ids are unique among living threads: whoever had it is gone without an exit. The slot is ours before anything in it
             // is released: foreign code that calls back in here must find it
-            self.port.set_local(dead.0 + 1);
-            self.drop_all(dead);
-            return Some(dead);
+            if !self.keep(dead.0) {
+                return None;
+            }
+            // not ours any more: foreign code has ended this thread meanwhile
+            return if self.drop_all(dead) { Some(dead) } else { self.attach() };
         }
         // Relaxed: a hint
         let start = self.shared.free_thread.load(Relaxed);
@@ -70,13 +72,17 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         if let Some(by_id) = self.index() {
             by_id.insert(id, index);
         }
-        self.port.set_local(index + 1);
-        if self.port.local().is_some_and(|kept| kept != index + 1) {
-            // the port could not keep it: the thread would not be found again by its word
+        if !self.keep(index) {
             self.free_thread((index, thread), id);
             return None;
         }
         Some((index, thread))
+    }
+
+    /// Whether the port has kept the slot for the calling thread, which else would not be found again.
+    fn keep(&self, index: u32) -> bool {
+        self.port.set_local(index + 1);
+        self.port.local().is_none_or(|kept| kept == index + 1)
     }
 
     /// The index of threads by id, where the storage has one.
@@ -138,14 +144,18 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let by_id = || Some(self.port.thread_id()).filter(|id| *id != 0).and_then(|id| self.find_thread(id));
         if let Some(thread) = self.current().or_else(by_id) {
             let id = thread.1.id();
-            self.drop_all(thread);
-            // before the slot is another thread's: one that is killed in between must not end that thread
-            self.port.set_local(0);
-            self.free_thread(thread, id);
+            if self.drop_all(thread) {
+                // before the slot is another thread's: one that is killed in between must not end that thread
+                self.port.set_local(0);
+                self.free_thread(thread, id);
+            }
         }
     }
 
-    fn drop_all(&self, (index, thread): Thread<'_>) {
+    /// Ends all that is in the calling thread's slot. Whether the slot is still its own: what is called here, a `Release` or a hook, may end
+    /// the thread as well, and then the slot may be another's already.
+    fn drop_all(&self, (index, thread): Thread<'_>) -> bool {
+        let id = thread.id();
         thread.set_enabled(0);
         // first: its slot is the next call's as soon as the serving is dropped, and a handler or a Release may ask
         #[cfg(feature = "com")]
@@ -154,23 +164,33 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             let Some(slot) = self.slot(call) else { break };
             thread.set_serving(slot.serving());
             self.drop_serving((call, slot));
+            if thread.id() != id {
+                return false;
+            }
         }
         thread.set_serving(Head::EMPTY);
         while let Some(call) = thread.top().slot() {
             let Some(slot) = self.slot(call) else { break };
             thread.set_top(slot.outer());
             self.drop_client((call, slot));
+            if thread.id() != id {
+                return false;
+            }
         }
         thread.set_top(Head::EMPTY);
         if let Some(home) = thread.home().filter(|home| home.state().has_client()) {
             // taken off the stack by `CoSetCancelObject(NULL)`, and not finished since
             self.drop_client((self.storage.calls().len() as u32 + index, home));
+            if thread.id() != id {
+                return false;
+            }
         }
         // once more: a custom object's Release may have called in
         thread.set_enabled(0);
         #[cfg(feature = "com")]
         thread.set_context(core::ptr::null_mut());
         thread.set_serving(Head::EMPTY);
+        true
     }
 
     fn free_thread(&self, (index, thread): Thread<'_>, id: u32) {

@@ -143,9 +143,10 @@ impl Model {
         if sooner {
             self.call(id).deadline = new;
             self.expire_if_due(id, effects);
-            if self.calls[&id].phase == Phase::Pending {
-                self.wake_client(id, effects);
-            }
+        }
+        // also one who asks for no sooner one than there is: the one before him may have died over it
+        if (sooner || !first && old.is_some()) && self.calls[&id].phase == Phase::Pending {
+            self.wake_client(id, effects);
         }
         if !first {
             return Some(Reply::of(RPC_E_CALL_CANCELED));

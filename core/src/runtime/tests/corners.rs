@@ -423,3 +423,49 @@ fn who_has_no_thread_slot_does_not_wait_for_what_it_may_serve_itself() {
     assert_eq!(runtime.leave(calls[0]), Ok(()));
     assert!(!is_own(calls[0]));
 }
+
+/// A port that may lose the thread's word.
+#[derive(Default)]
+struct Forgetful {
+    word: Mutex<u32>,
+    loses: Mutex<bool>,
+}
+
+// SAFETY: one thread; waits are refused
+unsafe impl Port for Forgetful {
+    fn thread_id(&self) -> u32 {
+        1
+    }
+    fn tick(&self) -> u32 {
+        0
+    }
+    fn local(&self) -> Option<u32> {
+        Some(*self.word.lock().unwrap())
+    }
+    fn set_local(&self, value: u32) {
+        *self.word.lock().unwrap() = if *self.loses.lock().unwrap() { 0 } else { value };
+    }
+    fn waiter(&self) -> Option<*mut ()> {
+        None
+    }
+    fn wait(&self, _: WaitPoint, _: Option<u32>) {}
+    fn wake(&self, _: WaitPoint) {}
+}
+
+#[test]
+fn a_thread_whose_word_is_lost_does_not_take_itself_for_a_dead_one() {
+    let runtime = Runtime::new(Forgetful::default(), Fixed::<2, 2>::new());
+    *runtime.port.loses.lock().unwrap() = true;
+    assert_eq!(runtime.enable(), Err(Hresult::E_OUTOFMEMORY));
+    assert_eq!(runtime.threads(), 0);
+    *runtime.port.loses.lock().unwrap() = false;
+    runtime.enable().unwrap();
+    let call = runtime.begin(CallOptions::new()).call;
+    *runtime.port.loses.lock().unwrap() = true;
+    let word = core::mem::take(&mut *runtime.port.word.lock().unwrap());
+    assert_eq!(runtime.enable(), Err(Hresult::E_OUTOFMEMORY));
+    assert_eq!(runtime.test_call(call), Hresult::RPC_S_CALLPENDING, "it is not given up");
+    *runtime.port.word.lock().unwrap() = word;
+    assert_eq!(runtime.complete(call), Ok(Reply::Delivered));
+    assert_eq!(runtime.finish(call), Ok(Outcome::Completed));
+}
