@@ -74,7 +74,7 @@
 extern "C" {
 #endif
 /* The DllMain of cocancel.dll, for the built-in default runtime. A DLL that links the archive calls it from its own DllMain, so that threads are
-   detached before the DLL's own data goes, and so that the DLL can be unloaded. Returns 1.
+   detached before the DLL's own data goes, on whatever fiber they end, and so that the DLL can be unloaded. Returns 1.
 
    Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
    Progress: lock-free but for the system's part (DLL entry point). */
@@ -956,7 +956,8 @@ int32_t cocancel_disable(struct cocancel_runtime *runtime);
 
 /*
  Ends all that the calling thread still has registered, and gives its slot back. Hosts with a port of their own call it when a thread ends; the
- built-in default runtime does so by itself. Pending calls are given up as by cocancel_finish, calls it is serving fail with
+ built-in default runtime does so by itself, but on Windows not for one that ends on another fiber than it first used the library on, where
+ nobody calls cocancel_dll_main. Pending calls are given up as by cocancel_finish, calls it is serving fail with
  RPC_E_SERVER_DIED, custom cancel objects are released. A thread that never attached: nothing happens.
 
  Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.

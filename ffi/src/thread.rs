@@ -39,7 +39,8 @@ pub unsafe extern "C" fn cocancel_disable(runtime: *mut cocancel_runtime) -> Hre
 }
 
 /// Ends all that the calling thread still has registered, and gives its slot back. Hosts with a port of their own call it when a thread ends; the
-/// built-in default runtime does so by itself. Pending calls are given up as by cocancel_finish, calls it is serving fail with
+/// built-in default runtime does so by itself, but on Windows not for one that ends on another fiber than it first used the library on, where
+/// nobody calls cocancel_dll_main. Pending calls are given up as by cocancel_finish, calls it is serving fail with
 /// RPC_E_SERVER_DIED, custom cancel objects are released. A thread that never attached: nothing happens.
 ///
 /// Returns S_OK; E_UNEXPECTED, E_INVALIDARG: as cocancel_enable.

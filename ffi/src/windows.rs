@@ -8,7 +8,7 @@ const PROCESS_DETACH: u32 = 0;
 const THREAD_DETACH: u32 = 3;
 
 /// The DllMain of cocancel.dll. A DLL that links the archive calls it from its own, so that threads are detached before the DLL's own
-/// data goes, and so that the DLL can be unloaded. Returns 1.
+/// data goes, on whatever fiber they end, and so that the DLL can be unloaded. Returns 1.
 ///
 /// Callers: threads. IRQL: PASSIVE_LEVEL. Never blocks.
 /// Progress: lock-free but for the system's part (DLL entry point).

@@ -2,8 +2,9 @@
 //! C runtime.
 //!
 //! Threads attach by themselves. They are detached by a fiber-local storage callback, which runs when a thread ends, or by
-//! [`thread_detach`]. A blocking wait sleeps on an event that this port makes; a client that polls is begun with a wake context,
-//! which is an event of the host's unless its hooks say otherwise.
+//! [`thread_detach`]: the callback does not hear of a thread that ends on another fiber than it first used the library on. A blocking
+//! wait sleeps on an event that this port makes; a client that polls is begun with a wake context, which is an event of the host's unless
+//! its hooks say otherwise.
 
 mod clock;
 mod default;
@@ -27,8 +28,8 @@ pub fn thread_id() -> u32 {
     unsafe { system::GetCurrentThreadId() }
 }
 
-/// The calling thread ends: everything of it is dropped. For the `DLL_THREAD_DETACH` of a host that has one; else it runs by itself.
-/// Once more does nothing.
+/// The calling thread ends: everything of it is dropped. For the `DLL_THREAD_DETACH` of a host that has one; else it runs by itself, if
+/// the thread ends on the fiber on which it first used the library. Once more does nothing.
 pub fn thread_detach() {
     if thread::local() != 0 {
         runtime().thread_exit();
@@ -36,12 +37,14 @@ pub fn thread_detach() {
 }
 
 /// The module that this code is part of is being unloaded: gives back what the system lent. No thread may be in the library then, nor
-/// come back to it. For the `DLL_PROCESS_DETACH` of a module that `FreeLibrary` unloads; when the process ends there is nothing to do.
+/// come back to it; the calling one is detached. For the `DLL_PROCESS_DETACH` of a module that `FreeLibrary` unloads; when the process ends
+/// there is nothing to do.
 ///
 /// # Safety
 ///
 /// As said above.
 pub unsafe fn unload() {
+    thread_detach();
     // SAFETY: the caller's
     unsafe {
         thread::free();

@@ -1,8 +1,14 @@
 //! One word for each thread, and its end.
 //!
 //! The word is in thread-local storage. A fiber-local slot beside it is there for its callback only, which runs when a thread ends.
-//! It holds the thread's id: the callback also runs when fibers are deleted, and on the unloading thread for all others.
+//! It holds the base of the stack on which the thread first used the library: the callback also runs on a living thread, for a fiber
+//! that it deletes, and on the unloading thread for all others. That is another stack then. A thread stays on its stack when it becomes a
+//! fiber or is none any more, so the base says more than the fiber's address.
+//!
+//! The slot belongs to the fiber: a thread that ends on another one than it first used the library on is not heard of here. It is
+//! detached by [`thread_detach`](super::thread_detach), or when another thread gets its id.
 
+use core::arch::asm;
 use core::ffi::c_void;
 use core::ptr::without_provenance_mut;
 
@@ -41,14 +47,13 @@ pub(super) fn set_local(value: u32) {
     });
 }
 
-/// Has the calling thread detached when it ends.
+/// Has the calling thread detached when it ends on this stack.
 fn watch_end() {
     // SAFETY: no more than allocating and freeing indices; the callback stays until `free`
     if let Some(index) = reserve(&END, || unsafe { system::FlsAlloc(ended) }, |index| unsafe { system::FlsFree(index) })
     {
-        let id = super::thread_id();
         // SAFETY: the index is of `FlsAlloc`
-        unsafe { system::FlsSetValue(index, without_provenance_mut(id as usize)) };
+        unsafe { system::FlsSetValue(index, stack_base()) };
     }
 }
 
@@ -73,10 +78,36 @@ fn reserve(place: &AtomicU32, allocate: impl FnOnce() -> u32, free: impl FnOnce(
 }
 
 /// A thread ends, or a fiber is deleted, or the module is unloaded.
-unsafe extern "system" fn ended(id: *mut c_void) {
-    if id.addr() as u32 == super::thread_id() {
+unsafe extern "system" fn ended(base: *mut c_void) {
+    if base == stack_base() {
         super::thread_detach();
     }
+}
+
+/// Where the stack begins that the calling thread runs on, `NT_TIB::StackBase`: never null, and as long as it is there no other's.
+fn stack_base() -> *mut c_void {
+    let base;
+    // SAFETY: every thread has that block, and with the stack the system changes what stands there
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!("mov {}, gs:[8]", out(reg) base, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: as above
+    #[cfg(target_arch = "x86")]
+    unsafe {
+        asm!("mov {}, fs:[4]", out(reg) base, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: as above
+    #[cfg(any(target_arch = "aarch64", target_arch = "arm64ec"))]
+    unsafe {
+        asm!("ldr {}, [x18, #8]", out(reg) base, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: as above
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        asm!("mrc p15, 0, {0}, c13, c0, 2", "ldr {0}, [{0}, #4]", out(reg) base, options(nostack, preserves_flags, readonly));
+    }
+    base
 }
 
 /// Gives both slots back.
