@@ -254,8 +254,9 @@ mod default {
     static HOST: Global<cocancel_hooks> = Global::new();
 
     static FORWARD: Hooks = Hooks {
-        wake: |context| {
-            with(|hooks| if hooks.wake.is_some() { hooks.wake(context) } else { (Hooks::NONE.wake)(context) })
+        wake: |context| match HOST.get().filter(|hooks| hooks.wake.is_some()) {
+            Some(hooks) => hooks.wake(context),
+            None => (Hooks::NONE.wake)(context),
         },
         retire: |context| with(|hooks| hooks.retire(context)),
         cancel_requested: |call, context, remaining| with(|hooks| hooks.cancel_requested(call, context, remaining)),
@@ -271,7 +272,8 @@ mod default {
 
     pub(super) fn set(hooks: Option<&'static cocancel_hooks>) {
         HOST.set(hooks);
-        set_hooks(hooks.map(|_| &FORWARD));
+        // also for none: then `HOST` alone says which there are, to whoever is about to call one and to others who set them at once
+        set_hooks(Some(&FORWARD));
     }
 }
 

@@ -35,9 +35,10 @@ enum Link {
 }
 
 /// The programs of tests/windows. Those for 32 bits only are named.
-const PROGRAMS: [(&str, Link, bool); 7] = [
+const PROGRAMS: [(&str, Link, bool); 8] = [
     ("events", Link::BeforeOle32, false),
     ("fibers", Link::BeforeOle32, false),
+    ("hooks_taken_away", Link::BeforeOle32, false),
     ("host_port", Link::IsPort, false),
     ("odd_stack", Link::BeforeOle32, true),
     ("oracle", Link::BeforeOle32, false),
