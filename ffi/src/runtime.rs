@@ -111,7 +111,9 @@ pub unsafe extern "C" fn cocancel_init(
 /// another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
 /// ended; E_INVALIDARG: NULL or misaligned.
 ///
-/// The caller sees to it that no other thread is inside one of its functions.
+/// The caller sees to it that no other thread is inside one of its functions. Interrupt handlers may cut in, and what they do with calls that
+/// are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the calling thread is detached
+/// all the same, and the call may be out of reach (E_UNEXPECTED) until deinit returns.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 /// Progress: lock-free (end a runtime).
@@ -133,9 +135,14 @@ pub unsafe extern "C" fn cocancel_deinit(runtime: *mut cocancel_runtime) -> Hres
     if DEFAULT.get().is_some_and(|default| core::ptr::eq(default, instance)) {
         return Hresult::E_ACCESSDENIED;
     }
+    // while a handler that cuts in finds it in use: what is refused goes on
+    if let Err(code) = live.deinit() {
+        return code;
+    }
     if !instance.life.retire() {
         return Hresult::E_UNEXPECTED;
     }
+    // once more: a handler may have begun a call since
     match live.deinit() {
         Ok(()) => {
             instance.life.end();
