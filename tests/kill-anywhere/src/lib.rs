@@ -13,11 +13,15 @@
 //! | `play` | one scenario, with its victim stopped at one step |
 //! | `cutting` | without coroutines: another's work at one step |
 //! | `foreign` | an object of the host's |
+//! | `strand` | a coroutine that may be left standing |
+//! | `interleaving` | without the model: random interleavings of all that a host may do |
 #![cfg(cocancel_steps)]
 
 pub mod cutting;
 pub mod foreign;
+pub mod interleaving;
 pub mod judge;
 pub mod play;
 pub mod scenarios;
 pub mod stage;
+pub mod strand;

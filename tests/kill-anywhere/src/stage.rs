@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use cocancel::{CallHandle, Event, Fixed, Port, Side, WaitPoint, before_each_atomic_operation};
 use cocancel_host_tests::{Answer, Driver};
 use cocancel_model::{Config, CustomObject, Op, ThreadId};
-use corosensei::{Coroutine, CoroutineResult, Yielder};
+use corosensei::{CoroutineResult, Yielder};
+
+use crate::strand::Strand;
 
 /// Shared call slots.
 pub const CALLS: usize = 8;
@@ -80,7 +82,7 @@ enum Standing {
 pub struct Actor {
     role: Rc<Role>,
     op: Op,
-    coroutine: Option<Coroutine<(), Pause, Answer>>,
+    strand: Strand<Pause, Answer>,
     standing: Standing,
     started: bool,
 }
@@ -148,14 +150,14 @@ impl<const CELLS: usize> Stage<CELLS> {
         let role = Rc::new(Role { thread, yielder, steps: Cell::new(0), stop_at, is_disturbed });
         let driver: *const Driver<StagePort, Tables<CELLS>> = &raw const self.driver;
         let mine = Rc::clone(&role);
-        let coroutine = Coroutine::new(move |yielder: &Yielder<(), Pause>, ()| {
+        let strand = Strand::new(move |yielder| {
             mine.yielder.set(yielder);
             drop(mine);
             // SAFETY: the stage keeps the driver where it is as long as its actors
             unsafe { &*driver }.perform(op)
         });
         let standing = Standing::Runs;
-        self.actors.push(Actor { role, op, coroutine: Some(coroutine), standing, started: false });
+        self.actors.push(Actor { role, op, strand, standing, started: false });
         self.actors.len() - 1
     }
 
@@ -203,7 +205,7 @@ impl<const CELLS: usize> Stage<CELLS> {
         let actor = &mut self.actors[index];
         self.driver.runtime.port().0.borrow_mut().thread = actor.role.thread;
         ACTING.set(Rc::as_ptr(&actor.role));
-        let result = actor.coroutine.as_mut().expect("it is not done").resume(());
+        let result = actor.strand.resume();
         ACTING.set(std::ptr::null());
         let (thread, op) = (actor.role.thread, actor.op);
         let was_asleep = std::mem::replace(&mut actor.started, true);
@@ -234,15 +236,6 @@ impl<const CELLS: usize> Stage<CELLS> {
     pub fn quiet(&self) {
         ACTING.set(std::ptr::null());
         self.driver.runtime.port().0.borrow_mut().thread = u32::MAX;
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        if let Some(coroutine) = self.coroutine.as_mut().filter(|c| c.started() && !c.done()) {
-            // SAFETY: what stands on the stack owns nothing but numbers, and nobody refers to it: the role is this actor's
-            unsafe { coroutine.force_reset() };
-        }
     }
 }
 

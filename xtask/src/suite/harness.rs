@@ -47,7 +47,7 @@ pub fn loom(project: &Project, log: &mut Log) -> Result<Outcome> {
     run(log, &cmd)
 }
 
-/// A thread stopped for ever at every step of every operation.
+/// A thread stopped for ever at every step of every operation; random interleavings.
 pub fn kill_anywhere(project: &Project, log: &mut Log) -> Result<Outcome> {
     let cmd = test(project, ["-p", "cocancel-kill-anywhere", "--release"])
         .arg("--target-dir")
