@@ -737,8 +737,8 @@ int32_t cocancel_init(uint32_t abi_version,
  ended; E_INVALIDARG: NULL or misaligned.
 
  The caller sees to it that no other thread is inside one of its functions. Interrupt handlers may cut in, and what they do with calls that
- are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the calling thread is detached
- all the same, and the call may be out of reach (E_UNEXPECTED) until deinit returns.
+ are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
+ (E_UNEXPECTED) until deinit returns.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
  Progress: lock-free (end a runtime).

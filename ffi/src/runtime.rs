@@ -112,8 +112,8 @@ pub unsafe extern "C" fn cocancel_init(
 /// ended; E_INVALIDARG: NULL or misaligned.
 ///
 /// The caller sees to it that no other thread is inside one of its functions. Interrupt handlers may cut in, and what they do with calls that
-/// are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the calling thread is detached
-/// all the same, and the call may be out of reach (E_UNEXPECTED) until deinit returns.
+/// are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
+/// (E_UNEXPECTED) until deinit returns.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 /// Progress: lock-free (end a runtime).
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn cocancel_deinit(runtime: *mut cocancel_runtime) -> Hres
         return Hresult::E_ACCESSDENIED;
     }
     // while a handler that cuts in finds it in use: what is refused goes on
-    if let Err(code) = live.deinit() {
-        return code;
+    if live.is_in_use() {
+        return Hresult::E_ACCESSDENIED;
     }
     if !instance.life.retire() {
         return Hresult::E_UNEXPECTED;

@@ -210,7 +210,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
 
     /// Blocks until the call has ended.
     ///
-    /// Wakes up only for what concerns this call. One thread at a time waits for a call, its client's if the call has one. Not where nothing can block.
+    /// Wakes up only for what concerns this call. One thread at a time waits for a call, its client's if the call has one. Not where
+    /// nothing can block.
     /// Progress: lock-free but for the wait (wait).
     ///
     /// # Errors

@@ -120,14 +120,22 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// `E_ACCESSDENIED`, and nothing changed: a slot is in use (a call, an orphan that its server still holds, an object somebody
     /// refers to), or another thread is attached.
     pub fn deinit(&self) -> Result<(), Hresult> {
-        let own = self.current().map_or(0, |(_, thread)| thread.id());
-        let attached = self.storage.threads().iter().any(|thread| thread.id() != 0 && thread.id() != own);
-        let in_use =
-            (0..self.slots()).any(|index| self.slot(index).is_some_and(|slot| slot.state().phase() != Phase::Vacant));
-        if attached || in_use {
+        if self.is_in_use() {
             return Err(Hresult::E_ACCESSDENIED);
         }
         self.thread_exit();
         Ok(())
+    }
+
+    /// Whether [`deinit`](Self::deinit) would be refused: for a host whose interrupt handlers are to be turned away only once it will not be.
+    ///
+    /// Also from interrupt handlers.
+    /// Progress: wait-free (ask whether a runtime is in use).
+    pub fn is_in_use(&self) -> bool {
+        let own = self.current().map_or(0, |(_, thread)| thread.id());
+        let attached = self.storage.threads().iter().any(|thread| thread.id() != 0 && thread.id() != own);
+        let in_use =
+            (0..self.slots()).any(|index| self.slot(index).is_some_and(|slot| slot.state().phase() != Phase::Vacant));
+        attached || in_use
     }
 }
