@@ -74,6 +74,11 @@ impl Log {
         Ok(())
     }
 
+    /// The last command, the end of what it printed, and how it ended when that was no success.
+    pub fn last(&self) -> &str {
+        &self.last
+    }
+
     /// What was noted as failed.
     pub fn failures(&self) -> &[String] {
         &self.failures

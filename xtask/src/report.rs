@@ -140,7 +140,7 @@ pub fn run(project: &Project, steps: Vec<Step>) -> Result<ExitCode> {
 fn why(step: &str, verdict: &Verdict, log: &Log) -> Result<Vec<String>> {
     let mut reasons = log.failures().to_vec();
     match verdict {
-        Verdict::Failed(error) => reasons.push(format!("{error:#}")),
+        Verdict::Failed(error) => reasons.push(format!("{error:#}\n{}", log.last())),
         _ if reasons.is_empty() => reasons.push(log.tail(60)?),
         _ => {}
     }
@@ -177,6 +177,17 @@ mod tests {
         total += Verdict::of(Ok(Outcome::Tests(Counts { passed: 5, failed: 2, skipped: 1 })), false).counts();
         total += Verdict::of(Err(anyhow::anyhow!("broken")), false).counts();
         assert_eq!(last_line(total), "6 passed, 3 failed, 1 skipped");
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_step_shows_what_its_last_command_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "publish", Duration::from_secs(60)).unwrap();
+        let cmd = crate::exec::Cmd::new("sh").args(["-c", "echo no method of this name; exit 3"]);
+        let verdict = Verdict::of(log.check(&cmd).map(|_| Outcome::Passed), true);
+        let [reason] = &why("package publish", &verdict, &log).unwrap()[..] else { panic!("one reason") };
+        assert!(reason.starts_with("FAILED  package publish: `sh -c"), "{reason}");
+        assert!(reason.contains("\nno method of this name\n(exit status: 3)"), "{reason}");
     }
 
     #[test]

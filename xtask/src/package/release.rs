@@ -20,9 +20,10 @@ const DPKG: Tool = Tool { name: "dpkg", package: "dpkg" };
 
 /// `cargo publish --dry-run`: what is packed builds, links to nothing outside, and nothing is missing that the registry wants.
 pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
-    let mut cmd = project.cargo(["publish", "--dry-run", "--allow-dirty", "--target-dir"]);
     // Of its own: what is packed has another path, and would push out what the other steps have built.
-    cmd = cmd.arg(project.target.join("publish"));
+    let target = project.target.join("publish");
+    let mut cmd = project.cargo(["publish", "--dry-run", "--allow-dirty", "--target-dir"]).arg(&target);
+    cmd = with_new_home(cmd, &target.join("home"))?;
     for name in CRATES {
         cmd = cmd.args(["-p", name]);
     }
@@ -39,7 +40,7 @@ pub fn publish(project: &Project, log: &mut Log) -> Result<Outcome> {
         }
         // where cargo has unpacked it to build it
         let version = &project.package(name)?.version;
-        check::links(&project.target.join(format!("publish/package/{name}-{version}")))?;
+        check::links(&target.join(format!("package/{name}-{version}")))?;
     }
     Ok(Outcome::Tests(Counts { passed: CRATES.len(), ..Counts::default() }))
 }
@@ -63,6 +64,21 @@ pub fn oldest(project: &Project, log: &mut Log) -> Result<Outcome> {
     }
     log.check(&cmd.env("RUSTC", &rustc))?;
     Ok(Outcome::Passed)
+}
+
+/// With an empty home of cargo's. In the usual one lies the `cocancel` that the last run in this folder unpacked, under the same name
+/// and version; cargo takes that for the one it has just packed, and `cocancel-ffi` is built with a library that is no more.
+fn with_new_home(mut cmd: Cmd, home: &Path) -> Result<Cmd> {
+    if home.exists() {
+        fs::remove_dir_all(home)?;
+    }
+    let usual = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = usual.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("no home directory")?;
+    // which registry to ask, and by which proxy
+    for config in ["config.toml", "config"].map(|name| usual.join(name)).iter().filter(|c| c.exists()).take(1) {
+        cmd = cmd.arg("--config").arg(config);
+    }
+    Ok(cmd.env("CARGO_HOME", home))
 }
 
 /// The compiler of a toolchain that rustup has; none is fetched.
