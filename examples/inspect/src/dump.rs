@@ -132,10 +132,8 @@ pub fn show(mut dump: impl BufRead, now: Option<u32>) -> Result<String> {
     ensure!(bytes.len() == whole, "{} bytes of tables, not the {whole} that the header says", bytes.len());
     let table = |from: usize, to: usize| Table { bytes: &bytes[from..to], big_endian: header.big_endian };
     let (calls, threads) = (table(0, call_bytes), table(call_bytes, call_bytes + thread_bytes));
-    let ages: Vec<u64> = bytes[call_bytes + thread_bytes..]
-        .chunks_exact(8)
-        .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
-        .collect();
+    let (ages, _) = bytes[call_bytes + thread_bytes..].as_chunks();
+    let ages: Vec<u64> = ages.iter().map(|&word| u64::from_le_bytes(word)).collect();
     render(&header, &calls, &threads, &ages, now.unwrap_or(header.now))
 }
 
