@@ -442,8 +442,8 @@ typedef struct cocancel_port {
    */
   size_t size;
   /*
-   The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life. Must not ask
-   cocancel_thread_id, which asks the default runtime's port.
+   The calling thread's id, by which others name it: never 0 on a thread, unique among living threads, the same for its whole life; 0 in
+   an interrupt handler. Must not ask cocancel_thread_id, which asks the default runtime's port.
    */
   uint32_t (*thread_id)(void *user);
   /*
@@ -535,7 +535,8 @@ int32_t cocancel_cancel_call(struct cocancel_runtime *runtime,
 
  Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
  runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
- one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
+ one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone. A deadline that is
+ set afterwards may be sooner than the answer: call it in a timer's handler, or again whenever a call gets a deadline.
 
  Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
  Progress: lock-free (tick).

@@ -76,7 +76,8 @@ pub unsafe extern "C" fn cocancel_cancel_call(
 ///
 /// Returns the milliseconds until it has to be called again: 0 if the budget ran out, COCANCEL_INFINITE if nothing has a deadline (or the
 /// runtime is not initialised). By several at once, too, of whose answers the soonest counts: with a budget of all slots (0xFFFFFFFF will do)
-/// one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
+/// one that is stopped in here keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone. A deadline that is
+/// set afterwards may be sooner than the answer: call it in a timer's handler, or again whenever a call gets a deadline.
 ///
 /// Callers: threads, interrupt and signal handlers. IRQL: any. Never blocks.
 /// Progress: lock-free (tick).

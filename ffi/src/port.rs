@@ -94,8 +94,8 @@ const _: () = {
 pub struct cocancel_port {
     /// sizeof(cocancel_port): any other size is refused, so that a host that was compiled with another header is recognised.
     pub size: usize,
-    /// The calling thread's id, by which others name it: never 0, unique among living threads, the same for its whole life. Must not ask
-    /// cocancel_thread_id, which asks the default runtime's port.
+    /// The calling thread's id, by which others name it: never 0 on a thread, unique among living threads, the same for its whole life; 0 in
+    /// an interrupt handler. Must not ask cocancel_thread_id, which asks the default runtime's port.
     pub thread_id: Option<unsafe extern "C" fn(user: *mut c_void) -> u32>,
     /// Milliseconds, monotonic, wrapping at 2^32. A clock that jumps by more than one at a time (Windows' GetTickCount does) makes deadlines
     /// early by as much.

@@ -59,6 +59,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// Several may tick at once, and the soonest of their answers counts. With a budget of all slots (`u32::MAX` will do) one that is stopped
     /// in here, or cut into by another, keeps nobody's deadline up for longer than a tick. A smaller budget is for one ticker alone.
+    ///
+    /// A deadline that is set afterwards may be sooner than the answer: call it in a timer's handler, or again whenever a call gets a deadline.
     pub fn tick(&self, budget: u32) -> Option<u32> {
         let now = self.now();
         // Relaxed: only whether this ticker has begun a round of parts, which it goes on with
