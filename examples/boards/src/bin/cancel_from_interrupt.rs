@@ -15,6 +15,7 @@ program!(RUNTIME, superloop, interrupt);
 
 fn superloop() {
     let enabled = RUNTIME.enabled().expect("there is a slot for the superloop");
+    // it outlives the device's late reply, below; elsewhere a record is no variable of the client's, which goes on before that
     let mut record = [0_u8; 16];
     let call = RUNTIME.call(CallOptions::new().host(record.as_mut_ptr().cast()));
     let handle = call.handle();
