@@ -129,9 +129,10 @@ def symbol(name):
     found = gdb.lookup_static_symbol(name) or gdb.lookup_global_symbol(name)
     if found is not None:
         return int(found.value().address)
-    # with the hash that the compiler appends
-    listed = gdb.execute(f"info variables {name}", to_string=True)
-    found = re.search(rf"^(0x[0-9a-f]+) +{name}(::h[0-9a-f]+)?$", listed, re.MULTILINE)
+    # with the hash that the compiler appends, or that newer ones put behind the crate's name
+    crate, colons, path = name.partition("::")
+    listed = gdb.execute(f"info variables {colons}{path}" if path else f"info variables {crate}", to_string=True)
+    found = re.search(rf"^(0x[0-9a-f]+) +{crate}(\[[0-9a-f]+\])?{colons}{path}(::h[0-9a-f]+)?$", listed, re.MULTILINE)
     return int(found[1], 16) if found else None
 
 

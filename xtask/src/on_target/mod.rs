@@ -45,7 +45,7 @@ pub fn steps() -> impl Iterator<Item = Step> {
     host.into_iter().chain(boards).chain(examples::steps()).chain([logged::step(), debugged::step()])
 }
 
-/// `cargo xtask on-target`: the runner of `cargo test` in tests/on-target.
+/// `cargo xtask on-target MACHINE ELF`: the runner of `cargo test` in tests/on-target.
 pub fn command(project: &Project, machine: String, elf: &Path, filter: Option<&str>) -> Result<ExitCode> {
     let machine = Machine::named(machine)?;
     let mut log = Log::create(&project.scratch().join("logs"), "on target", Duration::from_secs(20 * 60))?;

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use cocancel::{CallOptions, Hresult, Timeout, Waiting};
 use cocancel_boards::{Alarm, Board, SUPERLOOP, board, println, program};
@@ -10,14 +10,14 @@ use cocancel_boards::{Alarm, Board, SUPERLOOP, board, println, program};
 static RUNTIME: Board<2> = board();
 static CANCEL: Alarm = Alarm::new();
 static ANSWER: AtomicI32 = AtomicI32::new(0);
+/// What the device would fill in: no variable of the client's, which goes on before the device is done with it.
+static RECORD: AtomicU32 = AtomicU32::new(0);
 
 program!(RUNTIME, superloop, interrupt);
 
 fn superloop() {
     let enabled = RUNTIME.enabled().expect("there is a slot for the superloop");
-    // it outlives the device's late reply, below; elsewhere a record is no variable of the client's, which goes on before that
-    let mut record = [0_u8; 16];
-    let call = RUNTIME.call(CallOptions::new().host(record.as_mut_ptr().cast()));
+    let call = RUNTIME.call(CallOptions::new().host(RECORD.as_ptr().cast()));
     let handle = call.handle();
     println!("called a device that never answers");
 
@@ -31,7 +31,7 @@ fn superloop() {
     println!("the device looks at the call: {}", RUNTIME.test_call(handle));
     match RUNTIME.complete(handle) {
         Ok(cocancel::Reply::Orphaned(host)) => {
-            println!("its late reply: the record is the device's: {}", host == record.as_mut_ptr().cast())
+            println!("its late reply: the record is the device's: {}", host == RECORD.as_ptr().cast())
         }
         other => println!("its late reply: {other:?}"),
     }
