@@ -103,6 +103,17 @@ impl CallSlot {
         State::from_bits(self.state.load(Acquire))
     }
 
+    /// Makes a vacant slot that nobody has seen follow another one's generations.
+    #[cfg(all(feature = "posix", unix))]
+    pub(crate) fn copy_generation(&self, original: &Self) {
+        let vacant = original.state().of_copy();
+        // left alone where there is nothing to copy: untouched memory costs nothing
+        if vacant != State::VACANT {
+            // Relaxed: published with the runtime
+            self.state.store(vacant.bits(), Relaxed);
+        }
+    }
+
     /// The address that waiters of this call sleep on.
     #[inline]
     pub(crate) fn word(&self) -> *const u32 {

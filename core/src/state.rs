@@ -212,6 +212,13 @@ impl State {
         Step { next, did: did.with(VACATED) }
     }
 
+    /// A vacant slot for a copy of this one's table: what names a call of the original names none of the copy's, till its generations come round.
+    #[cfg(all(feature = "posix", unix))]
+    pub(crate) const fn of_copy(self) -> State {
+        let next = if self.is(Phase::Vacant) { 0 } else { 1 << GENERATION_SHIFT };
+        State((self.0 & GENERATION).wrapping_add(next))
+    }
+
     /// (1) A free slot is taken.
     #[inline]
     pub(crate) const fn claim(self) -> Option<Self> {

@@ -21,6 +21,10 @@ static int child(uint32_t parent, cocancel_call parents) {
     CHECK(CoDisableCallCancellation(NULL), CO_E_CANCEL_DISABLED);
     CHECK(CoEnableCallCancellation(NULL), S_OK);
     CHECK(cocancel_begin(NULL, NULL, &call), S_OK);
+    /* a guard of the parent's, or its server's side: no call of the child's, which has the same slot */
+    CHECK(cocancel_complete(NULL, parents, NULL), E_INVALIDARG);
+    CHECK(cocancel_finish(NULL, parents), E_INVALIDARG);
+    CHECK(cocancel_poll(NULL, call, NULL), RPC_S_CALLPENDING);
     CHECK(CoCancelCall(cocancel_thread_id(), 0), S_OK);
     CHECK(cocancel_wait(NULL, call), RPC_E_CALL_CANCELED);
     CHECK(cocancel_finish(NULL, call), RPC_E_CALL_CANCELED);

@@ -1,7 +1,8 @@
 //! The default runtime: works without any set-up.
 //!
 //! Its tables stand in static memory that costs nothing until it is touched. Another capacity, and the tables of a forked child,
-//! are mapped: a child starts empty, and whatever it still holds of its parent's calls refers to tables that nobody uses any more.
+//! are mapped: a child starts empty. What it still holds of its parent's objects refers to tables that nobody uses any more, and the handles of the
+//! parent's calls are stale in its own.
 
 use core::ptr::{NonNull, null_mut};
 
@@ -53,7 +54,13 @@ fn first_use() -> &'static PosixRuntime {
 fn like(parents: &PosixRuntime) -> Option<(&'static PosixRuntime, Layout)> {
     let (calls, threads) = (parents.storage.calls().len(), parents.storage.threads().len());
     let layout = Layout::of::<Posix>(Capacity { calls, threads })?;
-    Some((map(layout)?, layout))
+    let mapped = map(layout)?;
+    for index in 0..calls + threads {
+        if let (Some(slot), Some(original)) = (mapped.slot(index as u32), parents.slot(index as u32)) {
+            slot.copy_generation(original);
+        }
+    }
+    Some((mapped, layout))
 }
 
 /// Makes it the one in use, or returns the one that was first.
