@@ -405,7 +405,7 @@ typedef struct cocancel_hooks {
   void (*orphaned)(void *user, void *host);
   /*
    A step in a call's life (COCANCEL_EVENT_...), for traces. At COCANCEL_EVENT_BEGUN the call is not on its thread's stack yet: begin no other
-   there, and set or unset no cancel object.
+   there, set or unset no cancel object, and do not end the thread.
    */
   void (*event)(void *user, uint32_t kind, cocancel_call call);
 } cocancel_hooks;
@@ -642,7 +642,8 @@ int32_t cocancel_wait(struct cocancel_runtime *runtime,
  on the thread that began it (an asynchronous one: on any).
 
  Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
- the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
+ the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's (the handle of a call that took
+ no slot is not told from another thread's such); E_UNEXPECTED: not initialised.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks.
  Progress: lock-free (finish).
@@ -731,13 +732,14 @@ int32_t cocancel_init(uint32_t abi_version,
                       struct cocancel_runtime **runtime);
 
 /*
- Ends a runtime; its storage is the caller's again, and can be set up once more.
+ Ends a runtime; its storage is the caller's again, and can be set up once more. Handles of its calls mean nothing after that, and may be those
+ of new calls.
 
  Returns S_OK; E_ACCESSDENIED, and nothing changed: a call, an orphan that its server still holds, an object somebody refers to is left, or
  another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
  ended; E_INVALIDARG: NULL or misaligned.
 
- The caller sees to it that no other thread is inside one of its functions. Interrupt handlers may cut in, and what they do with calls that
+ The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and what they do with calls that
  are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
  (E_UNEXPECTED) until deinit returns.
 

@@ -49,7 +49,7 @@ pub struct cocancel_hooks {
     /// A record that nobody is left to own: its client's and its server's thread both ended. Dispose of it. NULL if the call had none.
     pub orphaned: Option<unsafe extern "C" fn(user: *mut c_void, host: *mut c_void)>,
     /// A step in a call's life (COCANCEL_EVENT_...), for traces. At COCANCEL_EVENT_BEGUN the call is not on its thread's stack yet: begin no other
-    /// there, and set or unset no cancel object.
+    /// there, set or unset no cancel object, and do not end the thread.
     pub event: Option<unsafe extern "C" fn(user: *mut c_void, kind: u32, call: cocancel_call)>,
 }
 

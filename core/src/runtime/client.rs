@@ -126,6 +126,11 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
         let Some(((index, slot), state)) = self.take(thread) else { return mark(thread, outer, Marker::Barrier) };
         let call = self.publish((index, slot), state.publish_call(true, !enabled), options, outer);
+        // the hook for this event may have finished another call of the thread
+        let outer_now = slot_of_thread.top();
+        if outer_now != outer {
+            slot.set_outer(outer_now);
+        }
         slot_of_thread.set_top(Head::of_slot(index));
         Begun { call, cancellable: Ok(()) }
     }

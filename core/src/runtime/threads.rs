@@ -142,12 +142,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     pub fn thread_exit(&self) {
         // one that was killed while it attached, or in here, has no word of its own yet or any more; by its id it is found
         let by_id = || Some(self.port.thread_id()).filter(|id| *id != 0).and_then(|id| self.find_thread(id));
-        if let Some(thread) = self.current().or_else(by_id) {
+        // again, where a Release or a hook has ended the thread as well, and may have used the library afterwards
+        while let Some(thread) = self.current().or_else(by_id) {
             let id = thread.1.id();
             if self.drop_all(thread) {
                 // before the slot is another thread's: one that is killed in between must not end that thread
                 self.port.set_local(0);
-                self.free_thread(thread, id);
+                return self.free_thread(thread, id);
             }
         }
     }
@@ -156,40 +157,32 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     /// the thread as well, and then the slot may be another's already.
     fn drop_all(&self, (index, thread): Thread<'_>) -> bool {
         let id = thread.id();
-        thread.set_enabled(0);
-        // first: its slot is the next call's as soon as the serving is dropped, and a handler or a Release may ask
-        #[cfg(feature = "com")]
-        thread.set_context(core::ptr::null_mut());
-        while let Some(call) = thread.serving().slot() {
-            let Some(slot) = self.slot(call) else { break };
-            thread.set_serving(slot.serving());
-            self.drop_serving((call, slot));
+        loop {
+            // before what follows: a slot is the next call's as soon as its serving is dropped, and a handler or a Release may ask. And
+            // each time: what is called may have called in, and have begun or served another call.
+            thread.set_enabled(0);
+            #[cfg(feature = "com")]
+            thread.set_context(core::ptr::null_mut());
+            let slot_of = |head: Head| head.slot().and_then(|at| Some((at, self.slot(at)?)));
+            if let Some(call) = slot_of(thread.serving()) {
+                thread.set_serving(call.1.serving());
+                self.drop_serving(call);
+            } else if let Some(call) = slot_of(thread.top()) {
+                thread.set_top(call.1.outer());
+                self.drop_client(call);
+            } else if let Some(home) = thread.home().filter(|home| home.state().has_client()) {
+                // taken off the stack by `CoSetCancelObject(NULL)`, and not finished since
+                self.drop_client((self.storage.calls().len() as u32 + index, home));
+            } else {
+                break;
+            }
             if thread.id() != id {
                 return false;
             }
         }
+        // markers
         thread.set_serving(Head::EMPTY);
-        while let Some(call) = thread.top().slot() {
-            let Some(slot) = self.slot(call) else { break };
-            thread.set_top(slot.outer());
-            self.drop_client((call, slot));
-            if thread.id() != id {
-                return false;
-            }
-        }
         thread.set_top(Head::EMPTY);
-        if let Some(home) = thread.home().filter(|home| home.state().has_client()) {
-            // taken off the stack by `CoSetCancelObject(NULL)`, and not finished since
-            self.drop_client((self.storage.calls().len() as u32 + index, home));
-            if thread.id() != id {
-                return false;
-            }
-        }
-        // once more: a custom object's Release may have called in
-        thread.set_enabled(0);
-        #[cfg(feature = "com")]
-        thread.set_context(core::ptr::null_mut());
-        thread.set_serving(Head::EMPTY);
         true
     }
 

@@ -1,8 +1,9 @@
 //! Operations that another cuts into, or that stop, at each of their steps: without coroutines, by doing the other's work in the hook.
 
 use std::cell::{Cell, RefCell};
+use std::ptr::without_provenance_mut;
 
-use cocancel::{Fixed, Port, Runtime, WaitPoint, before_each_atomic_operation};
+use cocancel::{Event, EventKind, Fixed, Port, Runtime, WaitPoint, before_each_atomic_operation};
 
 thread_local! {
     /// The thread that is at work.
@@ -13,15 +14,47 @@ thread_local! {
     pub static NOW: Cell<u32> = const { Cell::new(0) };
     /// Whether a handler is at work.
     pub static IN_INTERRUPT: Cell<bool> = const { Cell::new(false) };
+    /// The addresses of the wake contexts that will not be used again.
+    pub static RETIRED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static HOOK: RefCell<Option<(Hook, Box<dyn FnOnce()>)>> = const { RefCell::new(None) };
     static STEPS_LEFT: Cell<u32> = const { Cell::new(0) };
     static WORK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Where the host's code runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hook {
+    /// A call begins.
+    Begun,
+    /// A record is left to nobody.
+    Orphaned,
+    /// A thread sleeps, which nobody does where this is not what comes next.
+    Sleep,
+}
+
+/// What happens there the next time.
+pub fn at_next(hook: Hook, work: impl FnOnce() + 'static) {
+    HOOK.set(Some((hook, Box::new(work))));
+}
+
+fn is_next(hook: Hook) -> bool {
+    HOOK.with_borrow(|next| next.as_ref().is_some_and(|(at, _)| *at == hook))
+}
+
+fn reach(hook: Hook) {
+    if is_next(hook)
+        && let Some((_, work)) = HOOK.take()
+    {
+        work();
+    }
 }
 
 /// The port: one thread of the system, which plays them all.
 #[derive(Debug)]
 pub struct Alone;
 
-// SAFETY: 1. the tests choose ids. 2. the tests' time. 3. a thread-local. 4. nobody waits. 5. nothing calls back. 6. no contexts.
+// SAFETY: 1. the tests choose ids. 2. the tests' time. 3. a thread-local. 4. who sleeps does the others' work. 5. what the tests' hooks
+// do there is allowed. 6. contexts are numbers.
 unsafe impl Port for Alone {
     fn thread_id(&self) -> u32 {
         if IN_INTERRUPT.get() { 0 } else { ID.get() }
@@ -39,10 +72,23 @@ unsafe impl Port for Alone {
         IN_INTERRUPT.get()
     }
     fn waiter(&self) -> Option<*mut ()> {
-        None
+        is_next(Hook::Sleep).then(|| without_provenance_mut(0x77))
     }
-    fn wait(&self, _: WaitPoint, _: Option<u32>) {}
+    fn wait(&self, _: WaitPoint, _: Option<u32>) {
+        reach(Hook::Sleep);
+    }
     fn wake(&self, _: WaitPoint) {}
+    fn retire(&self, context: *mut ()) {
+        RETIRED.with_borrow_mut(|retired| retired.push(context.addr()));
+    }
+    fn orphaned(&self, _: *mut ()) {
+        reach(Hook::Orphaned);
+    }
+    fn event(&self, event: Event) {
+        if event.kind == EventKind::Begun {
+            reach(Hook::Begun);
+        }
+    }
 }
 
 /// The core, small enough for all to look at.
@@ -53,6 +99,8 @@ pub fn runtime() -> &'static Rt {
     ID.set(1);
     LOCAL.set(0);
     NOW.set(0);
+    HOOK.set(None);
+    RETIRED.take();
     cocancel_host_tests::forever(Runtime::new(Alone, Fixed::new()))
 }
 
