@@ -313,8 +313,8 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
         self.runtime.request(self.slot, timeout, Canceller::Anybody, waiting)
     }
 
-    /// As [`cancel`](Self::cancel), for a canceller with a wait of its own: answers `RPC_S_CALLPENDING` where the other would wait;
-    /// then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new, and its `retire`
+    /// As [`cancel`](Self::cancel), for a canceller with a wait of its own: answers `RPC_S_CALLPENDING` where the other would wait, on a port
+    /// that can; then [`poll`](Self::poll) until it answers otherwise. The port's `wake` gets `context` when there is something new, and its `retire`
     /// gets it once, whatever the answer: at once where nothing is waited for, else with the call's last pin. So each request brings a
     /// context of its own, or one that counts.
     ///
@@ -324,19 +324,22 @@ impl<P: Port, S: Storage> CancelObject<'_, P, S> {
     ///
     /// As [`CallOptions::context`](crate::CallOptions::context): valid until retired.
     pub unsafe fn cancel_polling(&self, timeout: Timeout, context: *mut ()) -> Hresult {
-        let unneeded = match self.runtime.ask(self.slot, timeout, Canceller::Anybody) {
+        let runtime = self.runtime;
+        let unneeded = match runtime.ask(self.slot, timeout, Canceller::Anybody) {
             Err(answer) => answer,
-            Ok(()) if timeout == Timeout::ZERO => Hresult::S_OK,
+            Ok(()) if timeout == Timeout::ZERO || runtime.port.in_interrupt() || runtime.is_own(self.slot) => {
+                Hresult::S_OK
+            }
             Ok(()) => {
                 self.slot.1.set_canceller(context);
-                return match self.runtime.look_for_server(self.slot, Some(Side::Canceller)) {
+                return match runtime.look_for_server(self.slot, Some(Side::Canceller)) {
                     Ok(_) => Hresult::RPC_S_CALLPENDING,
                     Err(answer) => answer,
                 };
             }
         };
         if !context.is_null() {
-            self.runtime.port.retire(context);
+            runtime.port.retire(context);
         }
         unneeded
     }

@@ -235,9 +235,10 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             slot.1.set_context(waiter);
         }
         let context = slot.1.context();
-        // An asynchronous call may be finished by another just now: pinned as long as it is waited for, so that neither the slot is the next
-        // call's nor the context retired while it is slept on. Not one on a stack, whose slot a killed thread would take along.
-        let is_pinned = slot.1.outer() == Head::ASYNCHRONOUS;
+        // An asynchronous call may be finished by another just now, and a served one ends with its completion: pinned as long as it is waited for,
+        // so that neither the slot is the next call's nor the context retired while it is slept on. Not one on a stack, whose slot a killed
+        // thread would take along.
+        let is_pinned = slot.1.outer() == Head::ASYNCHRONOUS || !state.has_client();
         if !is_pinned {
             self.unpin(slot);
         }
