@@ -5,11 +5,12 @@
 //!
 //! | scale | unit | used when the deadline is less than | late by at most |
 //! |---|---|---|---|
-//! | near | 1 ms | 2^29 ms (6.2 days) away | nothing |
-//! | coarse | 8192 ms | 139 years away | 8.2 s, 15 parts per million |
+//! | near | 1 ms | 2^28 ms (3.1 days) away | nothing |
+//! | coarse | 8192 ms | 139 years away | 8.2 s, 31 parts per million |
 //!
-//! Both round up, so that no deadline is early. A deadline must be looked at within 6.2 days after it was due, and the
-//! clock at least once in 24.8 days; the waiting functions see to it by themselves.
+//! Both round up, so that no deadline is early. A near one is read right from 6.2 days before it to 6.2 days after: by a clock that was read up to
+//! 3.1 days before it was made, and until it has been due for 6.2 days. The clock must be looked at at least once in 24.8 days. The
+//! waiting functions see to both by themselves, unless the machine is stopped for so long.
 
 /// How long to wait: milliseconds, or for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,7 +53,8 @@ const BITS: u32 = 30;
 const MASK: u64 = (1 << BITS) - 1;
 const COARSE: u32 = 1 << BITS;
 const UNIT_BITS: u32 = 13;
-const NEAR_RANGE: u64 = 1 << (BITS - 1);
+/// Half of what could be told apart: whoever read the clock before the deadline was made must not take it for past.
+const NEAR_RANGE: u64 = 1 << (BITS - 2);
 
 /// An absolute time in 31 bits, or never.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

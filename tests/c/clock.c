@@ -6,7 +6,7 @@ static hand_port port;
 static cocancel_runtime *runtime;
 static COCANCEL_STORAGE(storage, 2, 1);
 
-/* Deadlines less than 2^29 ms away are exact, the others late by no more than this. */
+/* Deadlines less than 2^28 ms away are exact, the others late by no more than this. */
 enum { COARSE = 8192 };
 
 static void start(uint32_t clock) {
@@ -93,8 +93,8 @@ static void for_ever(void) {
 
 int main(void) {
     static const uint32_t starts[] = {0, 1, 0x7FFFFF00, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000u, 0xFFFFFF00u, 0xFFFFFFFEu, 0xFFFFFFFFu};
-    static const uint32_t near_by[] = {1, 2, 255, 256, 1000, 0x1FFFFFFE};
-    static const uint32_t far_off[] = {0x1FFFFFFF, 0x20000000, 0x3FFFFFFF, 0x7FFFFFFF, 0x80000000u, 0xFFFFFFFEu};
+    static const uint32_t near_by[] = {1, 2, 255, 256, 1000, 0x0FFFFFFE};
+    static const uint32_t far_off[] = {0x0FFFFFFF, 0x10000000, 0x1FFFFFFF, 0x20000000, 0x3FFFFFFF, 0x7FFFFFFF, 0x80000000u, 0xFFFFFFFEu};
     size_t s, n;
     hand_set_up(&port, 0);
     for (s = 0; s < sizeof starts / sizeof *starts; s++) {

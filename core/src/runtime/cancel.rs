@@ -203,8 +203,9 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 _ => return Err(Hresult::RPC_E_CALL_COMPLETE),
             }
             let seen = words.request();
-            if seen.deadline().is_due(now) {
-                // it was over before we came, and nobody had looked
+            if seen.deadline().is_due(now) && seen.deadline().is_due(self.now()) {
+                // It was over before we came, and nobody had looked. Also by the clock as it is after the deadline was read: seen from
+                // long before it was made, one far away looks past.
                 let canceled = self.expire(slot, generation, None);
                 return Err(if canceled { Hresult::RPC_E_CALL_CANCELED } else { Hresult::RPC_E_CALL_COMPLETE });
             }

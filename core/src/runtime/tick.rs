@@ -154,7 +154,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let Ok(pinned) = slot.transition(None, State::pin_pending) else { return deadline };
         // the slot may have been recycled before the pin: look again
         let deadline = slot.request().deadline();
-        let is_due = deadline.is_due(now);
+        // by the clock after it, too: seen from long before it was made, one far away looks past
+        let is_due = deadline.is_due(now) && deadline.is_due(self.now());
         if is_due {
             self.expire((index, slot), pinned.next.generation(), None);
         }

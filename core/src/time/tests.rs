@@ -3,7 +3,7 @@ use std::vec::Vec;
 
 /// Times around every boundary that the encodings have.
 fn interesting() -> Vec<u64> {
-    let marks = [0i64, 1 << 13, 1 << 29, 1 << 30, 1 << 31, 1 << 32, 1 << 43, 4_294_967_294_000];
+    let marks = [0i64, 1 << 13, 1 << 28, 1 << 29, 1 << 30, 1 << 31, 1 << 32, 1 << 43, 4_294_967_294_000];
     let near = [-8193i64, -8192, -2, -1, 0, 1, 2, 8191, 8193];
     let mut all: Vec<u64> = marks.iter().flat_map(|m| near.map(|d| (*m + d).max(0) as u64)).collect();
     all.sort_unstable();
