@@ -9,7 +9,8 @@
  * MIDL and widl define; or define COCANCEL_HOST_COM yourself.
  *
  * A misaligned pointer is refused as NULL is, with what the function says of that, where it says nothing else.
- * "Callers", "IRQL" and "Progress" are as in cocancel.h. Foreign cancel objects and call contexts are called only where no handler is.
+ * "Callers", "IRQL" and "Progress" are as in cocancel.h. Foreign cancel objects and call contexts are called only where no interrupt
+ * handler is. A signal handler is none: the library does not notice it, and the caller's code runs there.
  *
  * Link with -lcocancel, on Windows before -lole32.
  */

@@ -203,7 +203,8 @@ pub unsafe extern "C" fn cocancel_wait(runtime: *mut cocancel_runtime, call: coc
 /// on the thread that began it (an asynchronous one: on any).
 ///
 /// Returns who owns the record: S_OK, or the failure that cocancel_abandon was given: the client; RPC_E_CALL_CANCELED: the server's side, and
-/// the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's; E_UNEXPECTED: not initialised.
+/// the client must never look at it again. E_INVALIDARG: a stale or forged handle, or not one of this thread's (the handle of a call that took
+/// no slot is not told from another thread's such); E_UNEXPECTED: not initialised.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. An asynchronous call's: also handlers, any IRQL. Never blocks.
 /// Progress: lock-free (finish).

@@ -105,13 +105,14 @@ pub unsafe extern "C" fn cocancel_init(
     Hresult::S_OK
 }
 
-/// Ends a runtime; its storage is the caller's again, and can be set up once more.
+/// Ends a runtime; its storage is the caller's again, and can be set up once more. Handles of its calls mean nothing after that, and may be those
+/// of new calls.
 ///
 /// Returns S_OK; E_ACCESSDENIED, and nothing changed: a call, an orphan that its server still holds, an object somebody refers to is left, or
 /// another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
 /// ended; E_INVALIDARG: NULL or misaligned.
 ///
-/// The caller sees to it that no other thread is inside one of its functions. Interrupt handlers may cut in, and what they do with calls that
+/// The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and what they do with calls that
 /// are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
 /// (E_UNEXPECTED) until deinit returns.
 ///

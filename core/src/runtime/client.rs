@@ -330,7 +330,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// # Errors
     ///
-    /// `E_INVALIDARG`: stale or forged, or not one of this thread's.
+    /// `E_INVALIDARG`: stale or forged, or not one of this thread's (those of calls that took no slot are not told from others' such).
     #[inline]
     pub fn finish(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = match self.named(call) {
