@@ -11,28 +11,36 @@ mod imp {
         point.side as u32
     }
 
+    /// A time as this system call takes it, also where the C library's `timespec` is another by now (32 bits, with a `time_t` of 64).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[repr(C)]
+    struct Time {
+        seconds: libc::c_long,
+        nanoseconds: libc::c_long,
+    }
+
     pub(in super::super) fn wait(point: WaitPoint, ms: Option<u32>) {
         // FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC
-        let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let mut timeout: *const libc::timespec = core::ptr::null();
-        if let Some(ms) = ms {
-            // SAFETY: as in `monotonic_ms`
-            unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut until) };
-            until = later(until, ms);
-            timeout = &raw const until;
-        }
-        futex(&point, libc::FUTEX_WAIT_BITSET, point.value, timeout);
+        let until = ms.map(|ms| later(now(), ms));
+        futex(&point, libc::FUTEX_WAIT_BITSET, point.value, until.as_ref().map_or(core::ptr::null(), |until| until));
+    }
+
+    fn now() -> Time {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: as in `monotonic_ms`
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        Time { seconds: now.tv_sec as libc::c_long, nanoseconds: now.tv_nsec as libc::c_long }
     }
 
     /// So many milliseconds later.
-    fn later(time: libc::timespec, ms: u32) -> libc::timespec {
+    fn later(time: Time, ms: u32) -> Time {
         const SECOND: libc::c_long = 1_000_000_000;
-        let tv_sec = time.tv_sec + (ms / 1000) as libc::time_t;
-        let tv_nsec = time.tv_nsec + (ms % 1000) as libc::c_long * 1_000_000;
-        if tv_nsec < SECOND {
-            libc::timespec { tv_sec, tv_nsec }
+        let seconds = time.seconds + (ms / 1000) as libc::c_long;
+        let nanoseconds = time.nanoseconds + (ms % 1000) as libc::c_long * 1_000_000;
+        if nanoseconds < SECOND {
+            Time { seconds, nanoseconds }
         } else {
-            libc::timespec { tv_sec: tv_sec + 1, tv_nsec: tv_nsec - SECOND }
+            Time { seconds: seconds + 1, nanoseconds: nanoseconds - SECOND }
         }
     }
 
@@ -42,7 +50,7 @@ mod imp {
     }
 
     /// Any error (the word has changed, a signal, the time is over) is a return without reason, which the contract allows.
-    fn futex(point: &WaitPoint, operation: libc::c_int, value: u32, timeout: *const libc::timespec) {
+    fn futex(point: &WaitPoint, operation: libc::c_int, value: u32, timeout: *const Time) {
         // a late wake of a canceller that was killed must not leave errno changed for the host
         // SAFETY: the thread's own errno
         let errno = unsafe { *libc::__errno_location() };
@@ -56,13 +64,13 @@ mod imp {
 
     #[cfg(test)]
     mod tests {
-        use super::later;
+        use super::{Time, later};
 
         #[test]
         fn nanoseconds_stay_below_a_second() {
-            let after = |tv_sec, tv_nsec, ms| {
-                let time = later(libc::timespec { tv_sec, tv_nsec }, ms);
-                (time.tv_sec, time.tv_nsec)
+            let after = |seconds, nanoseconds, ms| {
+                let time = later(Time { seconds, nanoseconds }, ms);
+                (time.seconds, time.nanoseconds)
             };
             assert_eq!(after(5, 7, 0), (5, 7));
             assert_eq!(after(5, 7, 2_003), (7, 3_000_007));
