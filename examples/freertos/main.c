@@ -11,7 +11,8 @@
 #include "cocancel_freertos.h"
 #include "transport.h"
 
-enum { CALLS = 4, TASKS = 4, STACK = 176, NOTIFICATION = 0 };
+enum { FIRST, SECOND, SERVER, WATCHDOG, TASKS };
+enum { CALLS = 4, STACK = 240, NOTIFICATION = 0 };
 
 static COCANCEL_STORAGE(cocancel_storage, CALLS, TASKS);
 
@@ -61,14 +62,13 @@ static void expect_number(const char *what, uint32_t got, uint32_t wanted) {
 
 /* ---- the tasks ---- */
 
-typedef struct task {
-    StaticTask_t state;
-    StackType_t stack[STACK];
-    TaskHandle_t handle;
-} task;
+/* Apart from the rest, so that the linker's map tells what each kind takes. */
+static StackType_t task_stacks[TASKS][STACK];
+static StaticTask_t task_states[TASKS];
+static TaskHandle_t tasks[TASKS];
 
 typedef struct client {
-    task task;
+    uint32_t task;
     uint32_t id; /* by which its calls are cancelled */
     /* its order */
     method method;
@@ -80,10 +80,9 @@ typedef struct client {
 } client;
 
 static client first, second;
-static task server, watchdog;
 
-static void start(task *of, TaskFunction_t run, const char *name, void *argument, UBaseType_t priority) {
-    of->handle = xTaskCreateStatic(run, name, STACK, argument, priority, of->stack, &of->state);
+static void start(uint32_t task, TaskFunction_t run, const char *name, void *argument, UBaseType_t priority) {
+    tasks[task] = xTaskCreateStatic(run, name, STACK, argument, priority, task_stacks[task], &task_states[task]);
 }
 
 /* Carries out one order after the other. */
@@ -94,16 +93,17 @@ static void run_client(void *argument) {
         (void)ulTaskNotifyTakeIndexed(NOTIFICATION, pdTRUE, portMAX_DELAY);
         self->outcome = transport_call(self->method, self->a, self->b, self->timeout_ms, &self->reply);
         self->ended = xTaskGetTickCount();
-        xTaskNotifyGiveIndexed(watchdog.handle, NOTIFICATION);
+        xTaskNotifyGiveIndexed(tasks[WATCHDOG], NOTIFICATION);
     }
 }
 
-static void start_client(client *it, const char *name) {
-    start(&it->task, run_client, name, it, 3);
-    it->id = cocancel_freertos_id(it->task.handle);
+static void start_client(client *it, uint32_t task, const char *name) {
+    it->task = task;
+    start(task, run_client, name, it, 3);
+    it->id = cocancel_freertos_id(tasks[task]);
 }
 
-static void start_server(void) { start(&server, transport_serve, "server", NULL, 2); }
+static void start_server(void) { start(SERVER, transport_serve, "server", NULL, 2); }
 
 /* ---- the timer's interrupt handler ---- */
 
@@ -122,7 +122,7 @@ static void order(client *it, method method, int32_t a, int32_t b, uint32_t time
     it->b = b;
     it->timeout_ms = timeout_ms;
     it->reply = -1;
-    xTaskNotifyGiveIndexed(it->task.handle, NOTIFICATION);
+    xTaskNotifyGiveIndexed(tasks[it->task], NOTIFICATION);
 }
 
 static void await(uint32_t clients) {
@@ -229,11 +229,11 @@ static void client_is_deleted(void) {
     scene("a client's task is deleted in the middle of its call");
     order(&first, STUCK, 50, 0, 0);
     rest(10);
-    vTaskDelete(first.task.handle);
+    vTaskDelete(tasks[FIRST]);
     expect("cancel", cocancel_cancel_thread(NULL, id, 0, 0), COCANCEL_E_NOINTERFACE);
     rest(50);
     expect_number("orphans for the server", transport_orphans() - orphans, 1);
-    start_client(&first, "first");
+    start_client(&first, FIRST, "first");
     expect_number("its successor has another id", first.id != id && first.id != second.id, 1);
     order(&first, ADD, 4, 5, 0);
     await(1);
@@ -244,7 +244,7 @@ static void server_is_deleted(void) {
     scene("the server's task is deleted while it serves a call");
     order(&second, STUCK, 50, 0, 0);
     rest(10);
-    vTaskDelete(server.handle);
+    vTaskDelete(tasks[SERVER]);
     await(1);
     expect("second client", second.outcome, COCANCEL_RPC_E_SERVER_DIED);
     start_server();
@@ -283,10 +283,10 @@ int main(void) {
     int32_t set_up = cocancel_freertos_init(cocancel_storage, sizeof cocancel_storage, CALLS, TASKS, &hooks);
     if (set_up != COCANCEL_S_OK) board_fail(cocancel_hresult_name(set_up));
     transport_init();
-    start_client(&first, "first");
-    start_client(&second, "second");
+    start_client(&first, FIRST, "first");
+    start_client(&second, SECOND, "second");
     start_server();
-    start(&watchdog, run_watchdog, "watchdog", NULL, 4);
+    start(WATCHDOG, run_watchdog, "watchdog", NULL, 4);
     vTaskStartScheduler();
     board_fail("the scheduler did not start");
 }
