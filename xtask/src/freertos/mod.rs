@@ -1,7 +1,7 @@
 //! FreeRTOS: the firmware of examples/freertos and the port-conformance suite, built by a C compiler from the released library and run in the
 //! emulator; and the suite on the host.
 
-mod map;
+pub mod map;
 mod planted;
 
 use std::fs;
@@ -22,6 +22,7 @@ use crate::report::{Counts, Outcome, Step};
 use crate::tools::{self, CLANG, GCC, Tool};
 
 const MAKE: Tool = Tool { name: "make", package: "make" };
+const BUILDING: [&Tool; 4] = [&tools::ARM_GCC, &tools::NEWLIB, &tools::CMAKE, &MAKE];
 
 const TARGET: &str = "thumbv7m-none-eabi";
 const BOARDS: [&str; 2] = ["stm32vldiscovery", "mps2-an385"];
@@ -68,23 +69,13 @@ struct Firmware {
 
 impl Firmware {
     fn build(project: &Project, log: &mut Log, board: &'static str) -> Result<Self> {
-        tools::need(&[&tools::ARM_GCC, &tools::NEWLIB, &tools::CMAKE, &MAKE, &tools::QEMU_ARM])?;
-        let source = project.root.join("examples/freertos");
+        tools::need(&BUILDING)?;
+        tools::need(&[&tools::QEMU_ARM])?;
         let folder = project.scratch().join("freertos").join(board);
-        let define = |name: &str, value: &Path| format!("-D{name}={}", value.display());
-        let configure = Cmd::new("cmake")
-            .args(["-G", "Unix Makefiles", "-S"])
-            .arg(&source)
-            .arg("-B")
-            .arg(&folder)
-            .arg(define("CMAKE_TOOLCHAIN_FILE", &source.join("arm-none-eabi.cmake")))
-            .arg(define("FREERTOS_KERNEL", &kernel(&source)?))
-            .arg(define("COCANCEL_LIBRARY", &library(project, log)?))
-            .arg(format!("-DBOARD={board}"))
-            .arg("-DCMAKE_C_FLAGS=-Werror");
-        log.check(&configure)?;
-        log.check(&Cmd::new("cmake").arg("--build").arg(&folder))?;
         let firmware = Self { board, folder };
+        let library = library(project, log)?;
+        configure(project, log, board, &firmware.folder, &library)?;
+        log.check(&Cmd::new("cmake").arg("--build").arg(&firmware.folder))?;
         log.line(firmware.sizes()?)?;
         Ok(firmware)
     }
@@ -137,6 +128,33 @@ impl Firmware {
             .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
             .arg(self.folder.join(format!("{program}.elf")))
     }
+}
+
+/// The example, linked for the smaller board with a library that was built for it: the image, and the linker's map of it.
+pub fn example(project: &Project, log: &mut Log, library: &Path) -> Result<(PathBuf, String)> {
+    tools::need(&BUILDING)?;
+    let folder = project.scratch().join("freertos/measured");
+    configure(project, log, BOARDS[0], &folder, library)?;
+    // it depends on the library by its time, which is not newer when it was built before
+    log.check(&Cmd::new("cmake").arg("--build").arg(&folder).args(["--clean-first", "--target", "example"]))?;
+    Ok((folder.join("example.elf"), fs::read_to_string(folder.join("example.map"))?))
+}
+
+fn configure(project: &Project, log: &mut Log, board: &str, folder: &Path, library: &Path) -> Result<()> {
+    let source = project.root.join("examples/freertos");
+    let define = |name: &str, value: &Path| format!("-D{name}={}", value.display());
+    let configure = Cmd::new("cmake")
+        .args(["-G", "Unix Makefiles", "-S"])
+        .arg(&source)
+        .arg("-B")
+        .arg(folder)
+        .arg(define("CMAKE_TOOLCHAIN_FILE", &source.join("arm-none-eabi.cmake")))
+        .arg(define("FREERTOS_KERNEL", &kernel(&source)?))
+        .arg(define("COCANCEL_LIBRARY", library))
+        .arg(format!("-DBOARD={board}"))
+        .arg("-DCMAKE_C_FLAGS=-Werror");
+    log.check(&configure)?;
+    Ok(())
 }
 
 /// Where cargo has put the FreeRTOS kernel.

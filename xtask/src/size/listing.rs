@@ -26,6 +26,9 @@ pub struct Listing {
     callers: BTreeMap<u64, Vec<Caller>>,
 }
 
+/// The functions from the first one to this, and those that are known by now.
+type OnTheWay = (Vec<u64>, BTreeMap<u64, Stack>);
+
 #[derive(Clone, Copy)]
 enum Caller {
     Returns(u64),
@@ -68,6 +71,22 @@ impl Instruction {
     fn always_jumps(&self) -> bool {
         matches!(self.operation.as_str(), "b" | "b.n" | "b.w")
     }
+    /// Bytes of the stack.
+    fn takes(&self) -> u64 {
+        let registers = || self.operands.split(',').count() as u64 * 4;
+        let number = |start: &str| self.operands.split_once(start)?.1.trim_end_matches("]!").parse().ok();
+        if self.operation.starts_with("push") {
+            registers()
+        } else if self.operation.starts_with("stmdb") && self.operands.starts_with("sp!, ") {
+            registers() - 4
+        } else if self.operation.starts_with("str") {
+            number("[sp, #-").unwrap_or(0)
+        } else if self.operation.starts_with("sub") && self.operands.starts_with("sp, ") {
+            number("#").unwrap_or(0)
+        } else {
+            0
+        }
+    }
     fn masks(&self) -> bool {
         self.operation == "cpsid"
     }
@@ -84,7 +103,8 @@ impl Listing {
         Self::parse(&Cmd::new(tools::ARM_OBJDUMP.name).args(["-d", "--no-show-raw-insn"]).arg(elf).read()?)
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads what the disassembler printed.
+    pub fn parse(text: &str) -> Result<Self> {
         let mut listing = Self { instructions: BTreeMap::new(), functions: BTreeMap::new(), callers: BTreeMap::new() };
         let mut function = 0;
         let mut before: Option<u64> = None;
@@ -138,41 +158,63 @@ impl Listing {
         all
     }
 
-    /// The deepest that the stack gets in a function of this image.
-    pub fn stack(&self, image: &Image, name: &str) -> Option<Stack> {
-        let function = *self.functions.iter().find(|(_, n)| *n == name)?.0;
-        Some(self.depth(image, function, &mut Vec::new(), &mut BTreeMap::new()))
+    /// Those functions among what this one calls, directly or not, that are asked for. What they call is not looked at.
+    pub fn called(&self, name: &str, is_asked_for: impl Fn(&str) -> bool) -> Option<BTreeSet<&str>> {
+        let mut left = vec![*self.functions.iter().find(|(_, n)| *n == name)?.0];
+        let mut seen = BTreeSet::new();
+        let mut all = BTreeSet::new();
+        while let Some(function) = left.pop() {
+            if !seen.insert(function) {
+                continue;
+            }
+            let name = &self.functions[&function];
+            if is_asked_for(name) {
+                all.insert(name.as_str());
+            } else {
+                left.extend(self.callees(function));
+            }
+        }
+        Some(all)
     }
 
-    fn depth(&self, image: &Image, function: u64, path: &mut Vec<u64>, known: &mut BTreeMap<u64, Stack>) -> Stack {
-        if path.contains(&function) {
+    /// The deepest that the stack gets in a function of this image.
+    pub fn stack(&self, image: &Image, name: &str) -> Option<Stack> {
+        self.stack_with(image, name, 0)
+    }
+
+    /// The same where whatever is called by pointer takes so many bytes.
+    pub fn stack_with(&self, image: &Image, name: &str, by_pointer: u64) -> Option<Stack> {
+        let function = *self.functions.iter().find(|(_, n)| *n == name)?.0;
+        Some(self.depth(image, function, by_pointer, &mut (Vec::new(), BTreeMap::new())))
+    }
+
+    fn depth(&self, image: &Image, function: u64, by_pointer: u64, on_the_way: &mut OnTheWay) -> Stack {
+        if on_the_way.0.contains(&function) {
             return Stack { is_recursive: true, ..Stack::default() };
         }
-        if let Some(stack) = known.get(&function) {
+        if let Some(stack) = on_the_way.1.get(&function) {
             return *stack;
         }
-        path.push(function);
-        let mut stack = Stack { is_open: self.body(function).any(Instruction::is_indirect), ..Stack::default() };
+        on_the_way.0.push(function);
+        let is_open = self.body(function).any(Instruction::is_indirect);
+        let mut stack = Stack { bytes: if is_open { by_pointer } else { 0 }, is_open, is_recursive: false };
         for callee in self.callees(function) {
-            let below = self.depth(image, callee, path, known);
+            let below = self.depth(image, callee, by_pointer, on_the_way);
             stack.bytes = stack.bytes.max(below.bytes);
             stack.is_open |= below.is_open;
             stack.is_recursive |= below.is_recursive;
         }
-        path.pop();
-        stack.bytes += image.frames.get(&function).copied().unwrap_or_else(|| self.pushed(function));
+        on_the_way.0.pop();
+        stack.bytes += image.frames.get(&function).copied().unwrap_or_else(|| self.taken(function));
         if !stack.is_recursive {
-            known.insert(function, stack);
+            on_the_way.1.insert(function, stack);
         }
         stack
     }
 
-    /// The linker's and the optimiser's own functions have no entry of their frame. They save at most the return address, aligned.
-    fn pushed(&self, function: u64) -> u64 {
-        let saves = |i: &Instruction| {
-            i.operands.contains("lr") && (i.operation.starts_with("push") || i.operation.starts_with("str"))
-        };
-        if self.body(function).any(saves) { 8 } else { 0 }
+    /// Functions of C, and the linker's and the optimiser's own, have no entry of their frame: what their instructions take, aligned.
+    fn taken(&self, function: u64) -> u64 {
+        self.body(function).map(Instruction::takes).sum::<u64>().next_multiple_of(8)
     }
 
     /// The most instructions that are executed with interrupts masked, and where.
@@ -283,12 +325,44 @@ mod tests {
     }
 
     #[test]
+    fn what_a_function_calls_is_followed_to_what_is_asked_for() {
+        let listing = Listing::parse(TEXT).unwrap();
+        let called =
+            |name| listing.called(name, |name| name == "acquire").map(|all| all.into_iter().collect::<Vec<_>>());
+        assert_eq!(called("outer").unwrap(), ["acquire"]);
+        assert!(called("release").unwrap().is_empty());
+        assert!(called("other").is_none());
+    }
+
+    #[test]
+    fn frames_without_an_entry_are_read_from_the_instructions() {
+        let takes = |operation: &str, operands: &str| {
+            let [operation, operands] = [operation, operands].map(str::to_owned);
+            Instruction { function: 0, next: 0, operation, operands }.takes()
+        };
+        assert_eq!(takes("push", "{r4, r5, lr}"), 12);
+        assert_eq!(takes("stmdb", "sp!, {r4, r5, r6, lr}"), 16);
+        assert_eq!(takes("stmdb", "r0!, {r4, r5}"), 0);
+        assert_eq!(takes("str.w", "lr, [sp, #-8]!"), 8);
+        assert_eq!(takes("strd", "r0, r1, [sp, #-16]!"), 16);
+        assert_eq!(takes("str", "r0, [sp, #4]"), 0);
+        assert_eq!(takes("sub", "sp, #24"), 24);
+        assert_eq!(takes("sub.w", "sp, sp, #520"), 520);
+        assert_eq!(takes("subs", "r0, #24"), 0);
+        let listing = Listing::parse(TEXT).unwrap();
+        assert_eq!(listing.stack(&Image::default(), "outer").unwrap().bytes, 8);
+    }
+
+    #[test]
     fn stacks_are_added_up() {
         let listing = Listing::parse(TEXT).unwrap();
         let image = Image { frames: [(0x100, 16), (0x108, 0), (0x110, 8)].into(), ..Image::default() };
         let stack = |name| listing.stack(&image, name).unwrap();
         assert_eq!(stack("acquire"), Stack { bytes: 16, ..Stack::default() });
         assert_eq!(stack("outer"), Stack { bytes: 24, is_open: true, is_recursive: false });
+        assert_eq!(listing.stack_with(&image, "outer", 12).unwrap().bytes, 24);
+        assert_eq!(listing.stack_with(&image, "outer", 20).unwrap().bytes, 28);
+        assert_eq!(listing.stack_with(&image, "acquire", 20).unwrap().bytes, 16);
         let recursive = Listing::parse(&TEXT.replace("bl\t108 <release>", "bl\t110 <outer>")).unwrap();
         assert!(recursive.stack(&image, "outer").unwrap().is_recursive);
     }

@@ -1,11 +1,13 @@
 //! `cargo xtask size`: how large the library is on boards, how deep its stacks are, how many instructions it takes; docs/footprint.md.
 
+mod application;
 mod compare;
 mod instructions;
 pub mod library;
 mod listing;
 mod page;
 mod peers;
+mod storage;
 
 use std::fs;
 use std::process::ExitCode;

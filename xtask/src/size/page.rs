@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
@@ -10,7 +9,8 @@ use super::compare::{MET, SIZES, TOOLS};
 use super::instructions::{self, Measured};
 use super::library::{CORTEX_M3, Image, Symbol, TARGETS, Use, is_c};
 use super::listing::Listing;
-use super::peers;
+use super::storage::{self, Storage};
+use super::{application, peers};
 use crate::cross::Cross;
 use crate::exec::Cmd;
 use crate::log::Log;
@@ -45,8 +45,9 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo xtask size`, and compared by `cargo xtask size --check`: with the same tools every figure must be the same,
 so that a change of one is on purpose; with others none may be more than a fifth worse (and 16 bytes). A budget, once met, must
-stay met with any. All bytes are the library's: the C library `libcocancel.a`, built for size (`opt-level=z`, fat LTO, one codegen unit,
-`panic=abort`, no std), linked with `--gc-sections` into an image whose program uses
+stay met with any. All bytes are the library's, but under [a whole application](#a-whole-application-in-8-kib-of-ram): the C library
+`libcocancel.a`, built for size (`opt-level=z`, fat LTO, one codegen unit, `panic=abort`, no std), linked with `--gc-sections` into an image
+whose program uses
 
 - *one call*: `cocancel_init`, `begin`, `complete`, `finish` and `cancel_thread`;
 - *native*: every function of `cocancel.h`;
@@ -76,8 +77,11 @@ pub fn write(project: &Project, log: &mut Log) -> Result<String> {
     }
     let whole = &images[&(CORTEX_M3, Use::Com.name())];
     let mut page = format!("{INTRODUCTION}\n{TOOLS}{}\n", versions()?);
-    budgets(&mut page, project, whole, &measured)?;
+    let [native, com] = [Storage::measure(project, log, false)?, Storage::measure(project, log, true)?];
+    budgets(&mut page, whole, [&native, &com], &measured)?;
     sizes(&mut page, &images)?;
+    storage::section(&mut page, &native, &com)?;
+    application::section(&mut page, project, log)?;
     functions(&mut page, whole)?;
     stacks(&mut page, &images)?;
     instructions(&mut page, &measured)?;
@@ -103,37 +107,21 @@ fn versions() -> Result<String> {
     Ok(all.iter().map(first).collect::<Vec<_>>().join("; "))
 }
 
-/// A constant of the header, as it is without an operating system.
-fn constant(header: &str, name: &str, com: bool) -> Result<u64> {
-    let all = header.lines().filter_map(|line| {
-        let value = line.strip_prefix("#define ")?.strip_prefix(name)?.strip_prefix(' ')?;
-        value.parse::<u64>().ok()
-    });
-    // for hosts it is always more than for boards, and with COM more than without
-    let mut values: Vec<_> = all.collect();
-    values.sort_unstable();
-    let position = usize::from(com && values.len() > 2);
-    values.get(position).copied().with_context(|| format!("the header has no {name}"))
-}
-
-fn storage(header: &str, com: bool) -> Result<u64> {
-    let [runtime, call, thread] = ["RUNTIME", "CALL", "THREAD"].map(|of| format!("COCANCEL_{of}_SIZE"));
-    Ok(constant(header, &runtime, com)?
-        + CALLS * constant(header, &call, com)?
-        + THREADS * constant(header, &thread, com)?)
-}
-
-fn budgets(page: &mut String, project: &Project, whole: &Image, measured: &[(&str, Measured)]) -> Result<()> {
-    let header = fs::read_to_string(project.root.join("include/cocancel.h"))?;
+fn budgets(
+    page: &mut String,
+    whole: &Image,
+    [native, com]: [&Storage; 2],
+    measured: &[(&str, Measured)],
+) -> Result<()> {
     writeln!(page, "\n## Budgets\n\n| what | goal | is | |\n|---|---|---|---|")?;
     let mut row = |what: &str, goal: u64, is: u64| {
         writeln!(page, "| {what} | {goal} | {is} | {} |", if is <= goal { MET } else { "missed" })
     };
     row("bytes of code, all with COM, Cortex-M3", CODE_ON_M3, whole.code + whole.rodata)?;
-    row("bytes of RAM for 8 calls and 4 threads, native", RAM, storage(&header, false)?)?;
-    row("bytes of RAM for 8 calls and 4 threads, with COM", RAM, storage(&header, true)?)?;
-    row("bytes of a call, native", 32, constant(&header, "COCANCEL_CALL_SIZE", false)?)?;
-    row("bytes of a thread, native", 16, constant(&header, "COCANCEL_THREAD_SIZE", false)?)?;
+    row("bytes of RAM for 8 calls and 4 threads, native", RAM, native.size(CALLS, THREADS)?)?;
+    row("bytes of RAM for 8 calls and 4 threads, with COM", RAM, com.size(CALLS, THREADS)?)?;
+    row("bytes of a call, native", 32, native.call)?;
+    row("bytes of a thread, native", 16, native.thread)?;
     for (name, measured) in measured.iter().filter(|(_, measured)| measured.masked.0 > 0) {
         row(&format!("instructions with interrupts masked at a time, {name}"), MASKED, measured.masked.0.into())?;
     }
