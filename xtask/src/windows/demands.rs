@@ -7,6 +7,7 @@ use anyhow::{Result, bail, ensure};
 use regex::Regex;
 
 use super::archive::{Archive, COM, PORTS, Port, decorated, defined, plain};
+use super::example::Example;
 use super::target::{Arch, Format, Target};
 use super::{image, instructions};
 use crate::exec::Cmd;
@@ -31,12 +32,16 @@ const CHECKS: [(&str, Check); 7] = [
     ("no TLS, unwinder, stack probe or C runtime", no_runtime),
 ];
 
+/// For the archive without a port only.
+const OF_A_HOST: [(&str, Check); 1] = [("links into the ole32 of the examples", an_ole32)];
+
 /// All checks of both archives of a target. One that fails does not hide the next.
 pub fn step(project: &Project, log: &mut Log, target: Target) -> Result<Outcome> {
     let mut counts = Counts::default();
     for port in PORTS {
         let archive = Archive::build(project, log, target, port)?;
-        for (name, check) in CHECKS {
+        let of_a_host = OF_A_HOST.iter().filter(|_| port == Port::Host);
+        for (name, check) in CHECKS.iter().chain(of_a_host) {
             match check(project, log, &archive) {
                 Ok(seen) => {
                     counts.passed += 1;
@@ -123,6 +128,11 @@ fn drops(project: &Project, log: &mut Log, archive: &Archive) -> Result<String> 
     let size = image::code_size(&image::link(project, log, archive, "one", &one)?)?;
     ensure!(size <= SMALL, "one function brings {size} bytes");
     Ok(format!("{size} bytes"))
+}
+
+fn an_ole32(project: &Project, log: &mut Log, archive: &Archive) -> Result<String> {
+    let dll = Example::build(project, log, archive)?.dll;
+    Ok(format!("{} bytes of code", image::code_size(&dll)?))
 }
 
 /// What a member of the archive must not even mention.

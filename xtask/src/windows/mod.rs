@@ -4,6 +4,7 @@ mod archive;
 mod consumer;
 mod demands;
 mod dist;
+mod example;
 mod image;
 mod instructions;
 mod kernel;

@@ -1,4 +1,4 @@
-//! C programs for Windows: those of tests/c, and those of tests/windows, compiled by mingw and run under Wine.
+//! C programs for Windows: those of tests/c, those of tests/windows, and those of examples/ole32, compiled by mingw and run under Wine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::{Archive, COM, Port};
 use super::dist::Dll;
+use super::example::Example;
 use super::image;
 use super::target::{Arch, Format, Target};
 use super::wine::Wine;
@@ -17,7 +18,7 @@ use crate::project::Project;
 use crate::report::{Counts, Outcome};
 
 /// Linked with every program; the last line that it prints.
-const ENDED: (&str, &str) = ("tests/windows/ended.c", "ended");
+pub const ENDED: (&str, &str) = ("tests/windows/ended.c", "ended");
 /// What only POSIX systems have: programs that include it are for those.
 const POSIX_ONLY: [&str; 2] = ["<dlfcn.h>", "<sys/wait.h>"];
 /// What the archive without a port has not.
@@ -65,6 +66,8 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
     let dll = Dll::build(project, log, arch)?;
     let import = dll.path.with_extension("dll.a");
     dll.import_library(log, Format::Gnu, &import)?;
+    let example = Example::build(project, log, &host)?;
+    let its_programs = example.programs(log)?;
     let folder = project.scratch().join("windows").join(target.name()).join("programs");
     fs::create_dir_all(&folder)?;
     let mut run = Run { project, log, arch, wine, folder, counts: Counts::default() };
@@ -96,6 +99,9 @@ pub fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
                 }
             }
         }
+    }
+    for program in its_programs {
+        run.execute(&program, &[&example.dll])?;
     }
     Ok(Outcome::Tests(run.counts))
 }
