@@ -109,7 +109,7 @@ fn step(project: &Project, log: &mut Log, arch: Arch) -> Result<Outcome> {
 }
 
 /// The apartment of docs/integrating-in-a-com-runtime.md, with both compilers, also under the sanitizers. What the text shows is its own, or of
-/// programs that the steps for Wine run.
+/// examples/ole32.
 fn apartment(project: &Project, log: &mut Log) -> Result<Outcome> {
     tools::need(&[&GCC, &CLANG])?;
     let library = Library::build(project, log)?;
@@ -134,8 +134,10 @@ fn apartment(project: &Project, log: &mut Log) -> Result<Outcome> {
     }
     let guide = fs::read_to_string(project.root.join("docs/integrating-in-a-com-runtime.md"))?;
     let mut code = String::new();
-    let windows = ["host_port.c", "events.c"].map(|name| project.root.join("tests/windows").join(name));
-    for file in c::sources(&source)?.into_iter().chain([source.join("apartment.h")]).chain(windows) {
+    // run by the steps for Wine
+    let windows = project.root.join("examples/ole32");
+    let headers = [source.join("apartment.h"), windows.join("internal.h")];
+    for file in c::sources(&source)?.into_iter().chain(c::sources(&windows)?).chain(headers) {
         code += &fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     }
     let pieces = pieces(&guide);

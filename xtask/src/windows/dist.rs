@@ -41,12 +41,13 @@ pub fn command(project: &Project) -> Result<ExitCode> {
 }
 
 /// What goes with the binaries, as it stands in the project: links between these files stay good.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "docs/behaviour.md",
     "docs/integrating-in-a-com-runtime.md",
     "docs/porting.md",
     "examples/apartment",
     "examples/com-channel",
+    "examples/ole32",
     "ports/freertos",
     "tests/conformance",
     "tests/windows",
