@@ -259,7 +259,7 @@ int __stdcall cocancel_dll_main(void *module, uint32_t reason, void *reserved);
 /*
  No timeout; no deadline.
  */
-#define COCANCEL_INFINITE 4294967295
+#define COCANCEL_INFINITE 0xFFFFFFFFu
 
 /*
  The client began the call.

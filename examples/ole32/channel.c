@@ -34,7 +34,7 @@ typedef struct waiting {
 } waiting;
 
 static BOOL is_pending(const waiting *call, DWORD *remaining) {
-    uint32_t ms = INFINITE; /* which is COCANCEL_INFINITE */
+    uint32_t ms = COCANCEL_INFINITE; /* which is INFINITE */
     BOOL pending = call->done ? WaitForSingleObject(call->done, 0) != WAIT_OBJECT_0
                               : cocancel_poll(NULL, call->handle, &ms) == COCANCEL_RPC_S_CALLPENDING;
     *remaining = ms;

@@ -57,7 +57,8 @@ fn generate(krate: &Path, config: &Path, source: Option<&str>) -> Result<String>
     let bindings = builder.generate().with_context(|| format!("cbindgen on {}", krate.display()))?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    Ok(String::from_utf8(text)?)
+    // C90 has no type for this one without its suffix, and compilers say so
+    Ok(String::from_utf8(text)?.replace(&format!(" {}\n", u32::MAX), &format!(" {:#X}u\n", u32::MAX)))
 }
 
 /// What must change in `old` to make it `new`; empty when nothing must.

@@ -55,11 +55,8 @@ fn like(parents: &PosixRuntime) -> Option<(&'static PosixRuntime, Layout)> {
     let (calls, threads) = (parents.storage.calls().len(), parents.storage.threads().len());
     let layout = Layout::of::<Posix>(Capacity { calls, threads })?;
     let mapped = map(layout)?;
-    for index in 0..calls + threads {
-        if let (Some(slot), Some(original)) = (mapped.slot(index as u32), parents.slot(index as u32)) {
-            slot.copy_generation(original);
-        }
-    }
+    let both = |index| Some((mapped.slot(index)?, parents.slot(index)?));
+    (0..).map_while(both).for_each(|(slot, original)| slot.copy_generation(original));
     Some((mapped, layout))
 }
 
