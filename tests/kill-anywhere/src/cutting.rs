@@ -16,10 +16,13 @@ thread_local! {
     pub static IN_INTERRUPT: Cell<bool> = const { Cell::new(false) };
     /// The addresses of the wake contexts that will not be used again.
     pub static RETIRED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-    static HOOK: RefCell<Option<(Hook, Box<dyn FnOnce()>)>> = const { RefCell::new(None) };
+    static HOOK: RefCell<Option<(Hook, Work)>> = const { RefCell::new(None) };
     static STEPS_LEFT: Cell<u32> = const { Cell::new(0) };
-    static WORK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    static WORK: RefCell<Option<Work>> = const { RefCell::new(None) };
 }
+
+/// What is done there.
+type Work = Box<dyn FnOnce()>;
 
 /// Where the host's code runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
