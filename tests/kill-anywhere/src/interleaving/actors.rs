@@ -2,35 +2,31 @@
 
 use cocancel::com::guid::IID_ICANCEL_METHOD_CALLS;
 
-use super::calls::{
-    begin, cancel, cancel_object, cancel_thread, enter, finish, forget, leave, methods, poll, reply, take, wait,
-};
-use super::intruders::call_back_in;
-use super::schedule::{idle, step};
-use super::world::{Kind, LAST_SERVER, one_in, pick, random, runtime, say, world, wrong};
-use crate::foreign;
+use super::calls::{begin, disable, enable, enter, finish, forget, leave, own, poll, reply, take, wait};
+use super::cancelling::{cancel, cancel_call_polling, cancel_object, cancel_polling, cancel_thread};
+use super::objects::{keep, let_go, methods, register, switch_context};
+use super::schedule::idle;
+use super::world::{Kind, LAST_SERVER, known, one_in, pick, random, runtime, say, world, wrong};
 
 /// A thread.
 #[derive(Default)]
 struct Actor {
-    /// Its synchronous calls that it has not finished, innermost last.
-    own: Vec<usize>,
     /// How many objects it has registered as its cancel objects.
     registered: u32,
 }
 
 /// What it may do, the more often the more places it has. Each play leaves some out.
-const ACTS: [fn(&mut Actor); 20] = [
-    |_| _ = runtime().enable(),
-    |_| _ = runtime().disable(),
+const ACTS: [fn(&mut Actor); 26] = [
+    |_| enable(),
+    |_| disable(),
     Actor::begins,
     Actor::begins,
     |_| begins_if_there_is_room(Kind::Asynchronous),
     |_| begins_if_there_is_room(Kind::Served),
     Actor::finishes,
     Actor::finishes,
-    |actor| _ = actor.own.last().map(|index| wait(*index)),
-    |actor| _ = actor.own.last().map(|index| poll(*index)),
+    |_| _ = own().last().map(|index| wait(*index)),
+    |_| _ = own().last().map(|index| poll(*index)),
     |_| _ = pick(|call| call.kind == Kind::Asynchronous && !call.is_client_done).map(finish),
     // one at a time
     |_| _ = pick(|call| call.kind == Kind::Asynchronous && !call.is_client_done && call.waiter.is_none()).map(wait),
@@ -42,13 +38,19 @@ const ACTS: [fn(&mut Actor); 20] = [
     |_| cancel_object(),
     Actor::registers,
     Actor::looks_about,
+    |_| cancel_polling(),
+    |_| cancel_polling(),
+    |_| keep(),
+    |_| let_go(),
+    |_| _ = pick(|call| call.kind == Kind::Served && !call.is_server_done && call.waiter.is_none()).map(wait),
+    Actor::takes_off,
 ];
 
 /// The life of the thread `number`.
 pub fn live(number: usize, acts: u32) {
     let mut actor = Actor::default();
     if !one_in(4) {
-        _ = runtime().enable();
+        enable();
     }
     if number == LAST_SERVER {
         while !world(|w| w.all_done) {
@@ -87,17 +89,18 @@ impl Actor {
 
     fn begins(&mut self) {
         // a registered object stands on the same stack
-        if self.own.len() < 3 && self.registered == 0 && has_room() {
-            self.own.push(begin(Kind::Synchronous));
+        if own().len() < 3 && self.registered == 0 && has_room() {
+            begin(Kind::Synchronous);
         }
     }
 
     /// Mostly the innermost.
     fn finishes(&mut self) {
-        if !self.own.is_empty() && self.registered == 0 {
-            let innermost = self.own.len() - 1;
+        let own = own();
+        if !own.is_empty() && self.registered == 0 {
+            let innermost = own.len() - 1;
             let at = if one_in(4) { random(innermost as u32 + 1) as usize } else { innermost };
-            finish(self.own.remove(at));
+            finish(own[at]);
         }
     }
 
@@ -109,44 +112,19 @@ impl Actor {
             if frame.is_none() {
                 return;
             }
-            self.tests();
-            if one_in(3) && !world(|w| w.is_ending) {
-                let inner = begin(Kind::Synchronous);
-                // its own, should it be killed in it
-                self.own.push(inner);
-                poll(inner);
-                finish(inner);
-                self.own.retain(|at| *at != inner);
-            }
+            runs(index);
         }
         if one_in(4) {
-            _ = frame.take().map(leave);
+            _ = frame.take().map(|frame| leave(index, frame));
         }
         reply(index);
-        _ = frame.map(leave);
-    }
-
-    /// Whether what it serves is cancelled, in each way.
-    fn tests(&self) {
-        _ = (runtime().test(), runtime().co_test_cancel());
-        if let Ok(context) = runtime().co_get_call_context(&IID_ICANCEL_METHOD_CALLS) {
-            let methods = methods(context);
-            // SAFETY: the reference is this thread's, and goes here
-            _ = unsafe { ((methods.test_cancel)(context), (methods.release)(context)) };
-        }
+        _ = frame.map(|frame| leave(index, frame));
     }
 
     /// Registers an object, or takes one back.
     fn registers(&mut self) {
         if one_in(2) {
-            let object = new_object();
-            let methods = methods(object);
-            // SAFETY: it lives as long as there are references, the first of which is this thread's
-            unsafe {
-                (methods.add_ref)(object);
-                self.registered += u32::from(runtime().co_set_cancel_object(object).is_ok());
-                (methods.release)(object);
-            }
+            self.registered += u32::from(register());
         } else {
             self.takes_back();
         }
@@ -158,6 +136,13 @@ impl Actor {
             if let Err(code) = runtime().co_unset_cancel_object() {
                 wrong(format_args!("what was registered cannot be taken back: {code:?}"));
             }
+        }
+    }
+
+    /// Takes the object of its innermost call off its stack, if that call is over. Then it has to be finished before the thread ends.
+    fn takes_off(&mut self) {
+        if self.registered == 0 && runtime().co_unset_cancel_object().is_ok() {
+            own().into_iter().rev().for_each(finish);
         }
     }
 
@@ -179,8 +164,10 @@ impl Actor {
 
     fn exits(&mut self) {
         say(format_args!("exits"));
+        world(|w| w.me().in_exit = true);
         runtime().thread_exit();
-        forget(&mut self.own);
+        world(|w| w.me().in_exit = false);
+        forget();
         self.registered = 0;
     }
 
@@ -193,9 +180,7 @@ impl Actor {
             while self.registered > 0 {
                 self.takes_back();
             }
-            while let Some(index) = self.own.pop() {
-                finish(index);
-            }
+            own().into_iter().rev().for_each(finish);
         }
         self.exits();
         while let Some(index) = take() {
@@ -204,19 +189,37 @@ impl Actor {
         while let Some(index) = pick(|call| call.kind == Kind::Asynchronous && !call.is_client_done) {
             finish(index);
         }
+        while world(|w| w.acting == LAST_SERVER && !w.kept.is_empty()) {
+            let_go();
+        }
         self.exits();
     }
 }
 
-/// An object of the host's, each of whose methods is a step, and whose last `Release` calls back in.
-fn new_object() -> *mut () {
-    let when_called = |object: &foreign::Custom| {
-        step();
-        if object.is_gone() {
-            wrong(format_args!("an object that is gone is called"));
-        }
-    };
-    let object = foreign::custom_called(when_called, call_back_in);
-    world(|w| w.objects.push(object));
-    object
+/// What a server does in a call that it has entered.
+fn runs(index: usize) {
+    tests();
+    if one_in(4) {
+        switch_context();
+        tests();
+    }
+    // the library keeps nobody from waiting for what it does not know the thread to serve
+    if known(index).server.is_some() && one_in(8) {
+        if one_in(2) { cancel(index) } else { cancel_call_polling(index) }
+    }
+    if one_in(3) && !world(|w| w.is_ending) {
+        let inner = begin(Kind::Synchronous);
+        poll(inner);
+        finish(inner);
+    }
+}
+
+/// Whether what the thread serves is cancelled, in each way.
+fn tests() {
+    _ = (runtime().test(), runtime().co_test_cancel());
+    if let Ok(context) = runtime().co_get_call_context(&IID_ICANCEL_METHOD_CALLS) {
+        let methods = methods(context);
+        // SAFETY: the reference is this thread's, and goes here
+        _ = unsafe { ((methods.test_cancel)(context), (methods.release)(context)) };
+    }
 }

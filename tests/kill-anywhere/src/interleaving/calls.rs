@@ -1,27 +1,12 @@
 //! The operations, each with what it makes known of its call.
 
-use cocancel::com::guid::IID_ICANCEL_METHOD_CALLS;
-use cocancel::com::object::Vtable;
-use cocancel::{CallHandle, CallOptions, Hresult, Outcome, Poll, Refusal, Reply, Timeout, Waiting};
+use cocancel::{CallHandle, CallOptions, Hresult, Outcome, Poll, Refusal, Reply, Timeout};
 
+use super::cancelling::timeout;
+use super::contexts;
 use super::world::{
-    Call, Context, Kind, LAST_SERVER, acting, known, learn, one_in, pick, random, runtime, say, world, wrong,
+    Call, Context, Kind, LAST_SERVER, acting, known, learn, moment_in, one_in, pick, random, runtime, say, world, wrong,
 };
-
-/// The methods of a COM object.
-pub fn methods(object: *mut ()) -> &'static Vtable {
-    // SAFETY: an object begins with a pointer to its methods, and the caller has a reference
-    unsafe { *object.cast::<&Vtable>() }
-}
-
-/// A timeout, also in milliseconds where it is finite.
-fn timeout() -> (Option<u32>, Timeout) {
-    match random(5) {
-        0 => (None, Timeout::INFINITE),
-        1 => (Some(0), Timeout::ZERO),
-        n => (Some(n * 7), Timeout::millis(n * 7)),
-    }
-}
 
 /// A new call; its number. Known before it begins: hooks come meanwhile, and are told its context.
 pub fn begin(kind: Kind) -> usize {
@@ -40,13 +25,17 @@ pub fn begin(kind: Kind) -> usize {
             elected: 0,
             due: None,
             waiter: None,
+            client: None,
+            server: None,
         });
         w.calls.len() - 1
     });
-    let number = std::ptr::without_provenance_mut(index + 1);
+    let number = contexts::of_call(index);
+    let enabled = world(|w| w.me().enabled);
     let own_timeout = if one_in(2) { Timeout::INFINITE } else { timeout().1 };
     let mut options = CallOptions::new().host(number).timeout(own_timeout);
-    if one_in(3) {
+    let always_slot = one_in(3);
+    if always_slot {
         options = options.always_slot();
     }
     if context == Context::Library {
@@ -58,8 +47,10 @@ pub fn begin(kind: Kind) -> usize {
         Kind::Asynchronous => runtime().begin_async(options),
         Kind::Served => runtime().serve(options),
     };
+    let client = (kind == Kind::Synchronous).then(acting);
     learn(index, |call| {
         call.call = begun.call;
+        call.client = client;
         call.has_slot = begun.cancellable.is_ok();
         call.is_client_done = kind == Kind::Served;
         call.is_taken = false;
@@ -69,16 +60,52 @@ pub fn begin(kind: Kind) -> usize {
         }
     });
     say(format_args!("begins #{index}, {kind:?} for {own_timeout:?}: {begun:?}"));
+    // while a thread exits it may be disabled at any moment
+    if kind == Kind::Synchronous && !always_slot && !world(|w| w.me().in_exit) {
+        let wrongly = if enabled > 0 { Err(Hresult::CO_E_CANCEL_DISABLED) } else { Ok(()) };
+        if begun.cancellable == wrongly {
+            wrong(format_args!("#{index} begins on a thread that is enabled {enabled} times: {wrongly:?}"));
+        }
+    }
     index
 }
 
-/// Waits for it.
+/// Enables cancellation once more.
+pub fn enable() {
+    if runtime().enable().is_ok() {
+        world(|w| w.me().enabled += 1);
+    }
+}
+
+/// Undoes that once.
+pub fn disable() {
+    let enabled = world(|w| w.me().enabled);
+    if runtime().disable().is_ok() != (enabled > 0) {
+        wrong(format_args!("disabling a thread that is enabled {enabled} times fails, or does not"));
+    }
+    world(|w| w.me().enabled = enabled.saturating_sub(1));
+}
+
+/// Waits for it, in the library or by polling.
 pub fn wait(index: usize) {
     let me = acting();
-    learn(index, |call| call.waiter = Some(me));
-    let answer = runtime().wait(known(index).call);
+    let call = learn(index, |call| {
+        call.waiter = Some(me);
+        *call
+    });
+    let polls = call.context == Context::Library && one_in(2);
+    let answer = if polls { poll_to_the_end(index) } else { runtime().wait(call.call) };
     learn(index, |call| call.waiter = None);
     say(format_args!("waited for #{index}: {answer:?}"));
+}
+
+fn poll_to_the_end(index: usize) -> Result<Outcome, Hresult> {
+    loop {
+        match runtime().poll(known(index).call)? {
+            Poll::Ended(outcome) => return Ok(outcome),
+            Poll::Pending(ms) => contexts::sleep_on(contexts::of_call(index), moment_in(ms)),
+        }
+    }
 }
 
 /// Looks how it stands.
@@ -106,15 +133,30 @@ pub fn finish(index: usize) {
     }
 }
 
-/// The calling thread's own calls have ended with it.
-pub fn forget(own: &mut Vec<usize>) {
-    for index in own.drain(..) {
+/// The thread's synchronous calls that it has not finished, innermost last.
+pub fn own() -> Vec<usize> {
+    let me = acting();
+    let is_own = |call: &Call| call.client == Some(me) && !call.is_client_done;
+    world(|w| (0..w.calls.len()).filter(|at| is_own(&w.calls[*at])).collect())
+}
+
+/// What the thread had has ended with it: its own calls, those that it served, and that it was enabled.
+pub fn forget() {
+    let me = acting();
+    for index in own() {
         learn(index, |call| {
             call.is_client_done = true;
             // the record of one that took no slot stays the client's
             call.owners += u32::from(!call.has_slot);
         });
     }
+    world(|w| {
+        w.me().enabled = 0;
+        for call in w.calls.iter_mut().filter(|call| call.server == Some(me)) {
+            call.server = None;
+            call.is_server_done = true;
+        }
+    });
 }
 
 /// A call to serve, which nobody else serves. Often nobody comes to one that is waited for, before all else is over.
@@ -130,7 +172,12 @@ pub fn enter(index: usize) -> Option<CallHandle> {
     let answer = runtime().enter(known(index).call);
     say(format_args!("enters #{index}: {answer:?}"));
     match answer {
-        Ok(frame) => return Some(frame),
+        Ok(frame) => {
+            // by one without a slot the library does not know that it serves
+            let server = world(|w| (w.me().local != 0).then_some(w.acting));
+            learn(index, |call| call.server = server);
+            return Some(frame);
+        }
         Err(Refusal::Canceled(record)) if record.addr() == index + 1 => is_served(index, true),
         Err(other) => wrong(format_args!("#{index} is refused: {other:?}")),
     }
@@ -138,7 +185,8 @@ pub fn enter(index: usize) -> Option<CallHandle> {
 }
 
 /// Leaves it again.
-pub fn leave(frame: CallHandle) {
+pub fn leave(index: usize, frame: CallHandle) {
+    learn(index, |call| call.server = None);
     if let Err(code) = runtime().leave(frame) {
         wrong(format_args!("what was entered cannot be left: {code:?}"));
     }
@@ -165,72 +213,4 @@ fn is_served(index: usize, is_owner: bool) {
         call.is_server_done = true;
         call.owners += u32::from(is_owner);
     });
-}
-
-/// Cancels a call by its handle.
-pub fn cancel(index: usize) {
-    let ((finite, timeout), waiting) = (timeout(), waiting());
-    let answer = runtime().cancel_call(known(index).call, timeout, waiting);
-    say(format_args!("cancelled #{index} with {timeout:?}, {waiting:?}: {answer:?}"));
-    is_known(answer);
-    let now = world(|w| w.now);
-    let elected = learn(index, |call| {
-        let is_asked = [Hresult::S_OK, Hresult::RPC_E_CALL_CANCELED].contains(&answer);
-        if let Some(ms) = finite.filter(|_| is_asked) {
-            let due = now + ms + 1;
-            call.due = Some(call.due.map_or(due, |before| before.min(due)));
-        }
-        call.elected += u32::from(answer == Hresult::S_OK);
-        call.elected
-    });
-    if elected > 1 {
-        wrong(format_args!("#{index} has two cancellers that were the first"));
-    }
-}
-
-/// Cancels a thread's innermost call.
-pub fn cancel_thread() {
-    let (id, (_, timeout), waiting) = (anybody(), timeout(), waiting());
-    let answer = runtime().cancel_thread(id, timeout, waiting);
-    say(format_args!("cancelled thread {id} with {timeout:?}, {waiting:?}: {answer:?}"));
-    is_known(answer);
-}
-
-/// The same through its cancel object.
-pub fn cancel_object() {
-    let id = anybody();
-    let Ok(object) = runtime().co_get_cancel_object(id, &IID_ICANCEL_METHOD_CALLS) else { return };
-    let methods = methods(object);
-    // SAFETY: the reference is this thread's
-    let answer = unsafe { (methods.cancel)(object, random(2)) };
-    say(format_args!("cancelled thread {id} by its object: {answer:?}"));
-    is_known(answer);
-    // SAFETY: as above, and it goes here
-    unsafe { (methods.release)(object) };
-}
-
-fn waiting() -> Waiting {
-    if one_in(2) { Waiting::Allowed } else { Waiting::Never }
-}
-
-fn anybody() -> u32 {
-    let at = random(LAST_SERVER as u32) as usize;
-    world(|w| w.threads[at].id)
-}
-
-/// One of the answers that cancelling has.
-fn is_known(answer: Hresult) {
-    let known = [
-        Hresult::S_OK,
-        Hresult::RPC_E_CALL_CANCELED,
-        Hresult::RPC_E_CALL_COMPLETE,
-        Hresult::E_NOINTERFACE,
-        Hresult::CO_E_CANCEL_DISABLED,
-        Hresult::E_INVALIDARG,
-    ];
-    // an object of the host's, which no handler may call
-    let is_refused = answer == Hresult::E_UNEXPECTED && world(|w| w.me().in_interrupt);
-    if !is_refused && !known.contains(&answer) {
-        wrong(format_args!("cancelling answers {answer:?}"));
-    }
 }

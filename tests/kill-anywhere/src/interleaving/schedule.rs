@@ -19,11 +19,18 @@ enum Pause {
     Asleep(Sleep),
 }
 
-/// It sleeps in the library's wait.
+/// What a thread sleeps on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// A word of the library's, on one of its sides.
+    Word(usize, Side),
+    Context(usize),
+}
+
+/// It sleeps in the library's wait, or between two polls.
 #[derive(Clone, Copy)]
 struct Sleep {
-    word: usize,
-    side: Side,
+    place: Place,
     until: Option<u32>,
     is_woken: bool,
 }
@@ -49,14 +56,20 @@ pub fn step() {
 }
 
 /// The thread that runs sleeps until then, or until it is woken.
-pub fn sleep(word: usize, side: Side, until: Option<u32>) {
-    pause(Pause::Asleep(Sleep { word, side, until, is_woken: false }));
+pub fn sleep(place: Place, until: Option<u32>) {
+    pause(Pause::Asleep(Sleep { place, until, is_woken: false }));
 }
 
 /// The thread that runs has nothing to do.
 pub fn idle() {
     pause(Pause::Idle);
 }
+
+/// So many steps no play has, unless somebody goes round in circles.
+const ENDLESS: u32 = 1_000_000;
+
+/// How much one does that starts with the id of another.
+const ACTS_OF_REBORN: u32 = 12;
 
 struct Thread {
     strand: Strand<Pause, ()>,
@@ -88,8 +101,14 @@ pub fn play(seed: u64, is_traced: bool) -> Result<(), String> {
     before_each_atomic_operation(Some(step));
     let acts = 3 + (seed % 37) as u32;
     let threads = (0..THREADS).map(|number| Thread::new(number, acts)).collect();
-    let mut schedule = Schedule { threads, last: 0, killed: None, is_idle: false };
-    while world(|w| w.wrong.is_none()) && schedule.goes_on() {}
+    let mut schedule = Schedule { threads, last: 0, killed: None, dead: Vec::new(), is_idle: false };
+    let mut steps = 0;
+    while world(|w| w.wrong.is_none()) && schedule.goes_on() {
+        steps += 1;
+        if steps == ENDLESS {
+            wrong(format_args!("comes to no end"));
+        }
+    }
     if schedule.threads.iter().all(|thread| thread.is_done) {
         verdict::in_the_end(schedule.killed.is_some());
     }
@@ -106,6 +125,8 @@ struct Schedule {
     /// Who ran last.
     last: usize,
     killed: Option<usize>,
+    /// What stands on the stack of one in whose place another started.
+    dead: Vec<Thread>,
     /// The last server found nothing to serve since time last passed.
     is_idle: bool,
 }
@@ -116,7 +137,7 @@ impl Schedule {
         self.kill_somebody();
         let (now, woken) = world(|w| (w.now, std::mem::take(&mut w.woken)));
         for sleep in self.threads.iter_mut().filter_map(|thread| thread.asleep.as_mut()) {
-            sleep.is_woken |= woken.contains(&(sleep.word, sleep.side));
+            sleep.is_woken |= woken.contains(&sleep.place);
         }
         let ready: Vec<_> = (0..LAST_SERVER).filter(|at| self.threads[*at].is_ready(now)).collect();
         if !ready.is_empty() {
@@ -160,8 +181,11 @@ impl Schedule {
         if !thread.is_done && thread.asleep.is_none() {
             thread.is_done = true;
             self.killed = Some(at);
-            world(|w| w.calls.iter_mut().filter(|call| call.waiter == Some(at)).for_each(|call| call.waiter = None));
+            world(|w| w.is_killed(at));
             say(format_args!("{at} IS KILLED"));
+            if world(|w| w.has_rebirths) {
+                self.dead.push(std::mem::replace(&mut self.threads[at], Thread::new(at, ACTS_OF_REBORN)));
+            }
         }
     }
 

@@ -44,10 +44,17 @@ pub fn in_the_end(was_killed: bool) {
             }
         }
         if !was_killed {
+            if w.cancellers.contains(&Context::Library) {
+                wrong.push("the context of a canceller that polls was not retired".into());
+            }
             if !left.is_empty() || threads > 0 {
                 wrong.push(format!("{threads} threads are left, and {left:#?}"));
             }
-            if w.objects.iter().any(|object| foreign::parts(*object).references.get() > 0) {
+            let references = |object: &*mut ()| foreign::parts(*object).references.get();
+            // the one reference of a call context is the host's
+            if w.objects.iter().any(|object| references(object) > 0)
+                || w.call_contexts.iter().any(|object| references(object) != 1)
+            {
                 wrong.push("an object of the host's is still referred to".into());
             }
         }

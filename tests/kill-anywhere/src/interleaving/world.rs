@@ -1,11 +1,13 @@
 //! What the threads, the port and the judge share.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Arguments;
 
-use cocancel::{CallHandle, Side};
+use cocancel::CallHandle;
 
 use super::port::Rt;
+use super::schedule::Place;
 
 /// Threads of a play.
 pub const THREADS: usize = 5;
@@ -17,8 +19,13 @@ pub const LAST_SERVER: usize = THREADS - 1;
 pub struct Thread {
     pub id: u32,
     pub local: u32,
-    pub in_interrupt: bool,
+    /// How often it has enabled cancellation, and not disabled it.
+    pub enabled: u32,
+    /// How many interrupt handlers it is in, one in another.
+    pub handlers: u32,
     pub in_hook: bool,
+    /// It is in the library's exit.
+    pub in_exit: bool,
 }
 
 /// How a call begins.
@@ -55,8 +62,12 @@ pub struct Call {
     pub elected: u32,
     /// When a client that waits is free at the latest, by what cancellers were told.
     pub due: Option<u32>,
-    /// The thread that waits for it in the library.
+    /// The thread that waits for it, in the library or by polling.
     pub waiter: Option<usize>,
+    /// The thread on whose stack it is, if it is on one.
+    pub client: Option<usize>,
+    /// The thread that the library knows to be serving it.
+    pub server: Option<usize>,
 }
 
 /// One play.
@@ -71,20 +82,34 @@ pub struct World {
     pub threads: [Thread; THREADS],
     pub last_id: u32,
     pub calls: Vec<Call>,
+    /// Of those that cancelled polling.
+    pub cancellers: Vec<Context>,
     /// Objects of the host's.
     pub objects: Vec<*mut ()>,
+    /// Those of its that are call contexts.
+    pub call_contexts: Vec<*mut ()>,
+    /// References to objects of either's, which anybody may release.
+    pub kept: Vec<*mut ()>,
     /// Wakes since the schedule last looked.
-    pub woken: Vec<(usize, Side)>,
+    pub woken: Vec<Place>,
+    /// The contexts that were woken since somebody last slept on them.
+    pub latches: HashSet<usize>,
     /// All but the last server have come to their end, or been killed.
     pub all_done: bool,
     /// Somebody has no more to do: serving takes no more calls of its own.
     pub is_ending: bool,
     /// One of the things that a thread may do in this play for each bit.
-    pub acts: u32,
+    pub acts: u64,
     /// How many calls go on at once.
     pub room: usize,
     pub has_hooks: bool,
     pub has_kills: bool,
+    /// Another thread starts with the id of the one that was killed.
+    pub has_rebirths: bool,
+    /// The id of the one that was killed.
+    pub killed: Option<u32>,
+    /// The port sleeps on contexts, not on words.
+    pub wakes_by_context: bool,
     /// How many interrupts are still to come.
     pub interrupts: u32,
     /// The first thing that must not be so.
@@ -105,10 +130,12 @@ impl World {
             runtime: Some(runtime),
             threads,
             last_id: THREADS as u32,
-            acts: (dice >> 30) as u32 ^ (dice >> 3) as u32 | always,
+            acts: dice >> 30 ^ dice >> 3 | always,
             room: 1 + (seed % 4) as usize,
             has_hooks: seed % 5 < 2,
             has_kills: seed % 7 == 0,
+            has_rebirths: seed / 14 % 2 == 0,
+            wakes_by_context: seed % 11 < 5,
             interrupts: if seed % 2 == 0 { 30 } else { 0 },
             ..Self::default()
         }
@@ -117,6 +144,18 @@ impl World {
     /// The thread that runs.
     pub fn me(&mut self) -> &mut Thread {
         &mut self.threads[self.acting]
+    }
+
+    /// That thread is gone, without an exit.
+    pub fn is_killed(&mut self, at: usize) {
+        let id = self.threads[at].id;
+        self.killed = Some(id);
+        self.threads[at] = Thread { id, ..Thread::default() };
+        for call in &mut self.calls {
+            for thread in [&mut call.waiter, &mut call.client, &mut call.server] {
+                thread.take_if(|thread| *thread == at);
+            }
+        }
     }
 
     /// Something must not be so.
@@ -152,6 +191,11 @@ pub fn random(n: u32) -> u32 {
         w.dice ^= w.dice << 17;
         (w.dice >> 20) as u32 % n
     })
+}
+
+/// The moment that is so many milliseconds away.
+pub fn moment_in(ms: Option<u32>) -> Option<u32> {
+    ms.map(|ms| world(|w| w.now + ms))
 }
 
 /// One in `n` times.
