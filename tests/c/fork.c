@@ -33,6 +33,12 @@ static int child(uint32_t parent, cocancel_call parents) {
     return failures != 0;
 }
 
+/* So are they in tables of another size. */
+static int child_of_another_size(uint32_t parent, cocancel_call parents) {
+    CHECK(cocancel_set_capacity(7, 3), COCANCEL_S_OK);
+    return child(parent, parents);
+}
+
 /* Where there is no memory for tables of its own, a child goes on in its copy of the parent's, where their calls keep their slots. */
 static int child_without_memory(cocancel_call parents) {
     struct rlimit none = {0, 0}, before;
@@ -79,6 +85,13 @@ int main(void) {
         well = ends_well(grandchild) && well;
         fflush(stdout);
         _exit(!well);
+    }
+    CHECK_TRUE(ends_well(process));
+    process = fork();
+    if (process == 0) {
+        int failed = child_of_another_size((uint32_t)getppid(), call);
+        fflush(stdout);
+        _exit(failed);
     }
     CHECK_TRUE(ends_well(process));
     process = fork();

@@ -54,10 +54,7 @@ fn first_use() -> &'static PosixRuntime {
 fn like(parents: &PosixRuntime) -> Option<(&'static PosixRuntime, Layout)> {
     let (calls, threads) = (parents.storage.calls().len(), parents.storage.threads().len());
     let layout = Layout::of::<Posix>(Capacity { calls, threads })?;
-    let mapped = map(layout)?;
-    let both = |index| Some((mapped.slot(index)?, parents.slot(index)?));
-    (0..).map_while(both).for_each(|(slot, original)| slot.copy_generation(original));
-    Some((mapped, layout))
+    Some((map(layout)?, layout))
 }
 
 /// Makes it the one in use, or returns the one that was first.
@@ -100,7 +97,17 @@ fn map(layout: Layout) -> Option<&'static PosixRuntime> {
         return None;
     }
     // SAFETY: page-aligned, zeroed, that large and nobody else's; unmapped only if nobody has seen the runtime
-    unsafe { layout.make(NonNull::new(base.cast())?, Posix(())) }
+    let mapped = unsafe { layout.make(NonNull::new(base.cast())?, Posix(())) }?;
+    if let Some(parents) = PARENTS.get() {
+        follow(mapped, parents);
+    }
+    Some(mapped)
+}
+
+/// Has the handles of a parent's calls stale in its child's tables, also where those are of another size: a handle names a slot by its index.
+fn follow(mapped: &PosixRuntime, parents: &PosixRuntime) {
+    let both = |index| Some((mapped.slot(index)?, parents.slot(index)?));
+    (0..).map_while(both).for_each(|(slot, original)| slot.copy_generation(original));
 }
 
 /// Gives a mapping back that was never chosen.
