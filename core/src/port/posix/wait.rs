@@ -11,12 +11,18 @@ mod imp {
         point.side as u32
     }
 
+    /// The kernel's `long`, which in x32 programs is not C's.
+    #[cfg(target_arch = "x86_64")]
+    type Long = i64;
+    #[cfg(not(target_arch = "x86_64"))]
+    type Long = libc::c_long;
+
     /// A time as this system call takes it, also where the C library's `timespec` is another by now (32 bits, with a `time_t` of 64).
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[repr(C)]
     struct Time {
-        seconds: libc::c_long,
-        nanoseconds: libc::c_long,
+        seconds: Long,
+        nanoseconds: Long,
     }
 
     pub(in super::super) fn wait(point: WaitPoint, ms: Option<u32>) {
@@ -29,14 +35,14 @@ mod imp {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: as in `monotonic_ms`
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-        Time { seconds: now.tv_sec as libc::c_long, nanoseconds: now.tv_nsec as libc::c_long }
+        Time { seconds: now.tv_sec as Long, nanoseconds: now.tv_nsec as Long }
     }
 
     /// So many milliseconds later.
     fn later(time: Time, ms: u32) -> Time {
-        const SECOND: libc::c_long = 1_000_000_000;
-        let seconds = time.seconds + (ms / 1000) as libc::c_long;
-        let nanoseconds = time.nanoseconds + (ms % 1000) as libc::c_long * 1_000_000;
+        const SECOND: Long = 1_000_000_000;
+        let seconds = time.seconds + (ms / 1000) as Long;
+        let nanoseconds = time.nanoseconds + (ms % 1000) as Long * 1_000_000;
         if nanoseconds < SECOND {
             Time { seconds, nanoseconds }
         } else {
