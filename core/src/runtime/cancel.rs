@@ -188,7 +188,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let (index, words) = slot;
         let generation = words.state().generation();
         let call = CallHandle::of_slot(index, generation);
-        let now = self.now();
+        let mut now = self.now();
         let deadline = Deadline::after(now, timeout);
         let (elected, sooner, due) = loop {
             let state = words.state();
@@ -203,9 +203,8 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 _ => return Err(Hresult::RPC_E_CALL_COMPLETE),
             }
             let seen = words.request();
-            if seen.deadline().is_due(now) && seen.deadline().is_due(self.now()) {
-                // It was over before we came, and nobody had looked. Also by the clock as it is after the deadline was read: seen from
-                // long before it was made, one far away looks past.
+            if self.is_due(seen.deadline(), &mut now) {
+                // it was over before we came, and nobody had looked
                 let canceled = self.expire(slot, generation, None);
                 return Err(if canceled { Hresult::RPC_E_CALL_CANCELED } else { Hresult::RPC_E_CALL_COMPLETE });
             }

@@ -20,11 +20,14 @@ fn hint(bits: u32, now: Instant) -> Deadline {
 
 impl<P: Port, S: Storage> Runtime<P, S> {
     /// Tells the tick of a deadline that was just stored.
-    pub(crate) fn arm(&self, deadline: Deadline, now: Instant) {
+    pub(crate) fn arm(&self, deadline: Deadline, mut now: Instant) {
         // Relaxed: the compare-exchange decides
         let mut seen = self.shared.next_due.load(Relaxed);
         loop {
-            let armed = hint(seen, now);
+            let mut armed = hint(seen, now);
+            if self.is_due(armed, &mut now) {
+                armed = hint(seen, now);
+            }
             let soonest = if deadline.is_sooner(armed, now) { deadline } else { armed };
             // AcqRel, and a read-modify-write also where nothing changes: either it comes before the round's beginning, whose
             // scan then sees the deadline, or after it, and has another round follow. A plain load could do neither (tickhint model).
@@ -34,6 +37,16 @@ impl<P: Port, S: Storage> Runtime<P, S> {
                 Err(found) => seen = found,
             }
         }
+    }
+
+    /// Whether it is due, also by the clock as it is after the deadline was read, which is then the time to go on with: seen from long before it
+    /// was made, a deadline that is far away looks past.
+    pub(crate) fn is_due(&self, deadline: Deadline, now: &mut Instant) -> bool {
+        if !deadline.is_due(*now) {
+            return false;
+        }
+        *now = self.now();
+        deadline.is_due(*now)
     }
 
     /// Releases the client of a call that the caller holds pinned and whose deadline it saw due. `true` if the call is canceled
@@ -71,7 +84,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
     }
 
-    fn tick_at_once(&self, now: Instant) -> Option<u32> {
+    fn tick_at_once(&self, mut now: Instant) -> Option<u32> {
         // Acquire: as the swap
         let next = hint(self.shared.next_due.load(Acquire), now);
         if !next.is_due(now) {
@@ -87,7 +100,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         self.shared.next_due.swap(round, AcqRel);
         let mut soonest = Deadline::NEVER;
         for index in 0..self.slots() {
-            let deadline = self.look_at(index, now);
+            let deadline = self.look_at(index, &mut now);
             if deadline.is_sooner(soonest, now) {
                 soonest = deadline;
             }
@@ -102,7 +115,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         }
     }
 
-    fn tick_in_parts(&self, budget: u32, now: Instant) -> Option<u32> {
+    fn tick_in_parts(&self, budget: u32, mut now: Instant) -> Option<u32> {
         let slots = self.slots();
         // Relaxed: the compare-exchange below decides
         let start = self.shared.cursor.load(Relaxed);
@@ -127,7 +140,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
             return Some(0);
         }
         for index in start..end {
-            let deadline = self.look_at(index, now);
+            let deadline = self.look_at(index, &mut now);
             if deadline != Deadline::NEVER {
                 self.arm(deadline, now);
             }
@@ -140,13 +153,13 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     }
 
     /// Expires the slot's call if its deadline is due, else returns the deadline to come back for.
-    fn look_at(&self, index: u32, now: Instant) -> Deadline {
+    fn look_at(&self, index: u32, now: &mut Instant) -> Deadline {
         let Some(slot) = self.slot(index) else { return Deadline::NEVER };
         if !slot.state().is(Phase::Pending) {
             return Deadline::NEVER;
         }
         let deadline = slot.request().deadline();
-        if !deadline.is_due(now) {
+        if !deadline.is_due(*now) {
             // may be that of a call that has ended since: then the next tick looks once too often
             return deadline;
         }
@@ -154,8 +167,7 @@ impl<P: Port, S: Storage> Runtime<P, S> {
         let Ok(pinned) = slot.transition(None, State::pin_pending) else { return deadline };
         // the slot may have been recycled before the pin: look again
         let deadline = slot.request().deadline();
-        // by the clock after it, too: seen from long before it was made, one far away looks past
-        let is_due = deadline.is_due(now) && deadline.is_due(self.now());
+        let is_due = self.is_due(deadline, now);
         if is_due {
             self.expire((index, slot), pinned.next.generation(), None);
         }

@@ -1,7 +1,7 @@
 //! Who read the clock before a deadline was made, and looks at that deadline afterwards: it is not early, and nobody misses it.
 #![cfg(cocancel_steps)]
 
-use cocancel::{CallHandle, CallOptions, Hresult, Phase, Timeout, Waiting};
+use cocancel::{CallHandle, CallOptions, Outcome, Phase, Poll, Timeout, Waiting};
 use cocancel_kill_anywhere::cutting::{NOW, Rt, as_thread, cut_into, each_step, runtime};
 
 const DAY: u32 = 86_400_000;
@@ -64,28 +64,81 @@ fn a_canceller_s() {
     }
 }
 
+/// Whether ticks, which come when they are asked for, release that thread's call within a minute.
+fn is_ticked(rt: &Rt, thread: u32) -> bool {
+    let end = NOW.get() + 60_000;
+    while NOW.get() < end {
+        let answer = rt.tick(u32::MAX);
+        if !rt.calls().any(|call| call.thread == Some(thread) && call.phase == Phase::Pending) {
+            return true;
+        }
+        NOW.set(NOW.get() + answer.map_or(DAY, |ms| ms.max(1)));
+    }
+    false
+}
+
 #[test]
 fn one_who_arms() {
-    each_step(8, |at| {
-        let rt = runtime();
-        rt.enable().unwrap();
-        as_thread(3, || rt.enable().unwrap());
-        NOW.set(10);
-        let other = move || {
-            NOW.set(11);
-            as_thread(2, || begin(rt, HALF - 2));
-        };
-        let mut call = None;
-        if !cut_into(at, other, || call = Some(begin(rt, 5_000))) {
-            return false;
-        }
-        let mut answers = Vec::new();
-        for now in [12, 100, 5_100, 10_000] {
-            NOW.set(now);
-            answers.push((now, rt.tick(u32::MAX)));
-        }
-        let is_over = call.is_some_and(|call| rt.test_call(call) == Hresult::RPC_E_CALL_CANCELED);
-        assert!(is_over, "before step {at} a later one was armed, and no tick comes: {answers:?}");
-        true
-    });
+    for stall in [1, 4 * DAY] {
+        each_step(8, |at| {
+            let rt = runtime();
+            rt.enable().unwrap();
+            as_thread(3, || rt.enable().unwrap());
+            NOW.set(10);
+            let other = move || {
+                NOW.set(10 + stall);
+                as_thread(2, || begin(rt, HALF / 2 - 2));
+            };
+            if !cut_into(at, other, || _ = begin(rt, 5_000)) {
+                return false;
+            }
+            assert!(is_ticked(rt, 1), "before step {at} a later one was armed, and no tick comes");
+            true
+        });
+    }
+}
+
+/// Another begins two calls meanwhile: the scan remembers the sooner one.
+#[test]
+fn a_ticker_that_comes_to_several() {
+    for stall in [1, 4 * DAY, 7 * DAY] {
+        each_step(10, |at| {
+            let rt = runtime();
+            begin(rt, 5);
+            NOW.set(10);
+            let other = move || {
+                NOW.set(10 + stall);
+                as_thread(2, || begin(rt, HALF / 2 - 2));
+                as_thread(3, || begin(rt, 5_000));
+            };
+            if !cut_into(at, other, || _ = rt.tick(u32::MAX)) {
+                return false;
+            }
+            assert!(is_ticked(rt, 3), "stopped before step {at}: the sooner one is missed");
+            true
+        });
+    }
+}
+
+/// Another asks for as long as a near deadline can be, and this one for 5 s.
+#[test]
+fn one_who_asks_for_less() {
+    for stall in [1, 4 * DAY] {
+        each_step(8, |at| {
+            let rt = runtime();
+            let call = as_thread(2, || begin(rt, u32::MAX));
+            NOW.set(10);
+            let other = move || {
+                NOW.set(10 + stall);
+                let _ = rt.cancel_call(call, Timeout::millis(HALF / 2 - 2), Waiting::Never);
+            };
+            if !cut_into(at, other, || _ = rt.cancel_call(call, Timeout::millis(5_000), Waiting::Never)) {
+                return false;
+            }
+            NOW.set(NOW.get() + 5_001);
+            let is_over = matches!(rt.poll(call), Ok(Poll::Ended(Outcome::Canceled)));
+            assert!(is_over, "stopped before step {at}: its 5 s count for nothing");
+            true
+        });
+    }
 }
