@@ -221,13 +221,17 @@ impl<P: Port, S: Storage> Runtime<P, S> {
     ///
     /// # Errors
     ///
-    /// As [`poll`](Self::poll); `E_NOTIMPL`: the port cannot wait here. If another thread finishes the call (an asynchronous one) meanwhile, that
+    /// As [`poll`](Self::poll); `E_INVALIDARG` also for what `enter` gives of a call without a slot; `E_NOTIMPL`: the port cannot wait here. If another thread finishes the call (an asynchronous one) meanwhile, that
     /// is how it ended.
     pub fn wait(&self, call: CallHandle) -> Result<Outcome, Hresult> {
         let (slot, generation) = self.named(call).map_err(no_slot)?;
         let state = slot.1.state().of(generation).map_err(bad_input)?;
         if let Some(outcome) = self.ended(slot, state) {
             return Ok(outcome);
+        }
+        if !state.has_client() && !state.owes_completion() {
+            // the frame of a call that took no slot: nothing ends it but its own thread
+            return Err(Hresult::E_INVALIDARG);
         }
         let waiter = self.waiter().ok_or(Hresult::E_NOTIMPL)?;
         slot.1.transition(Some(generation), State::pin_reserved).map_err(bad_input)?;

@@ -45,6 +45,17 @@ fn so_is_an_asynchronous_one() {
     assert_eq!(wait_for(|rt, options| rt.begin_async(options).call, cancel_and_complete), Outcome::Canceled);
 }
 
+#[test]
+fn nobody_waits_for_the_frame_of_a_call_without_a_slot() {
+    let rt = runtime();
+    let call = as_thread(2, || rt.begin(CallOptions::new()).call);
+    let frame = rt.enter(call).unwrap();
+    at_next(Hook::Sleep, || panic!("nothing would wake it"));
+    assert_eq!(rt.wait(frame), Err(Hresult::E_INVALIDARG));
+    rt.leave(frame).unwrap();
+    assert_eq!(rt.calls().count(), 0);
+}
+
 /// What a canceller that polls is told of the innermost call of a thread.
 fn polling(rt: &Rt, thread: u32) -> Hresult {
     let object = rt.cancel_object(thread).unwrap();
