@@ -20,6 +20,8 @@ const TASKS: [(&str, &str); 3] = [
     ("the server's task", "transport_serve"),
     ("the watchdog's task", "run_watchdog"),
 ];
+/// The kernel's own task, which uses nothing of the library.
+const IDLE: &str = "prvIdleTask";
 const HANDLER: &str = "board_interrupt";
 /// Of the kernel. One of them may be interrupted by that handler.
 const HANDLERS: [&str; 2] = ["SysTick_Handler", "PendSV_Handler"];
@@ -76,11 +78,17 @@ impl Application {
         depths.into_iter().max().with_context(|| format!("{function} calls nothing of the library"))
     }
 
+    /// The most on the stack of a task or handler, which has to be enough.
+    fn enough(&self, whose: &str, function: &str, has: u64, more: u64) -> Result<u64> {
+        let all = self.with_port(function)? + more;
+        ensure!(all <= has, "{whose} has a stack of {has} bytes and may need {all}");
+        Ok(all)
+    }
+
     /// A row of the table of stacks.
     fn stack_row(&self, page: &mut String, whose: &str, function: &str, has: u64, more: u64) -> Result<()> {
         let (library, deepest) = self.library(function)?;
-        let all = self.with_port(function)? + more;
-        ensure!(all <= has, "{whose} has a stack of {has} bytes and may need {all}");
+        let all = self.enough(whose, function, has, more)?;
         writeln!(page, "| {whose} | {has} | {all} | {library} | `{deepest}` |")?;
         Ok(())
     }
@@ -107,12 +115,15 @@ fn sections(elf: &Path) -> Result<Bytes> {
     Ok(all)
 }
 
+/// Bytes of the variable whose name starts so.
+fn variable(variables: &BTreeMap<String, u64>, start: &str) -> Result<u64> {
+    let found = variables.iter().find(|(name, _)| name.starts_with(start));
+    found.map(|(_, size)| *size).filter(|size| *size > 0).with_context(|| format!("the image has no {start}"))
+}
+
 /// Bytes of the stack of each of the example's tasks: the kernel's variable for its own task tells how many there are.
 fn stack_of_task(variables: &BTreeMap<String, u64>) -> Result<u64> {
-    let size = |start: &str| {
-        let found = variables.iter().find(|(name, _)| name.starts_with(start));
-        found.map(|(_, size)| *size).filter(|size| *size > 0).with_context(|| format!("the image has no {start}"))
-    };
+    let size = |start| variable(variables, start);
     let [states, stacks, state] = [size("task_states")?, size("task_stacks")?, size("xIdleTaskTCB")?];
     ensure!(
         states % state == 0 && stacks % (states / state) == 0,
@@ -156,6 +167,9 @@ pub fn section(page: &mut String, project: &Project, log: &mut Log) -> Result<()
     for (whose, function) in TASKS {
         application.stack_row(page, whose, function, has, SWITCHED)?;
     }
+    let has = variable(&map.variables, "uxIdleTaskStack")?;
+    let idle = application.enough("the idle task", IDLE, has, SWITCHED)?;
+    writeln!(page, "| the kernel's idle task | {has} | {idle} | 0 | |")?;
     application.stack_row(page, "`main`", "main", left, 0)?;
     let below = HANDLERS.map(|handler| application.with_port(handler)).into_iter().collect::<Result<Vec<_>>>()?;
     let below = below.into_iter().max().unwrap_or_default() + INTERRUPTED;
