@@ -154,7 +154,8 @@ static item *take(apartment *self, uint32_t ms, const int *stop) {
 
 /* ---- the server's side ---- */
 
-/* By the host's own means: the client waits for `done`, and has the record from then on. */
+/* By the host's own means: the client waits for `done`, and has the record from then on. A method must not end its thread: the library would fail
+   the calls it tracks, but nobody would come here for the others. examples/ole32 does, at thread detach. */
 static void deliver_untracked(call *call) {
     apartment *client = call->client;
     pthread_mutex_lock(&client->lock);

@@ -35,7 +35,7 @@ static call *pop(apartment *self) {
 static void serve_next(void) {
     block *mine = port_known();
     call *call = mine && mine->apartment ? pop(mine->apartment) : NULL;
-    if (call) call_serve(call);
+    if (call) call_serve(mine, call);
 }
 
 HRESULT WINAPI ExampleServe(void) {

@@ -14,15 +14,29 @@ void call_end(call *call, HRESULT failure) {
     if (hr == COCANCEL_RPC_E_CALL_CANCELED) give_back(call); /* the client went before: the record is ours */
 }
 
-void call_serve(call *call) {
+void call_serve(block *mine, call *call) {
     cocancel_call frame;
     if (cocancel_enter(NULL, call->handle, &frame, NULL) != COCANCEL_S_OK) {
         give_back(call); /* cancelled in the queue; that was its completion */
         return;
     }
+    call->next = mine->serving;
+    mine->serving = call;
     call->hr = call->method(call->argument, &call->result);
+    mine->serving = call->next;
     cocancel_leave(NULL, frame);
     call_end(call, S_OK);
+}
+
+/* The methods will not return. The calls that the library tracks it fails itself, in cocancel_thread_exit; until then their records are the server's. */
+void call_thread_detach(void) {
+    block *mine = port_known();
+    call *served;
+    if (!mine) return;
+    while ((served = mine->serving) != NULL) {
+        mine->serving = served->next;
+        if (served->done) call_end(served, COCANCEL_RPC_E_SERVER_DIED);
+    }
 }
 
 /* ---- the client's side ---- */

@@ -27,6 +27,7 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved) {
         return SUCCEEDED(port_attach(orphaned)) && SUCCEEDED(apartment_attach(module));
     case DLL_THREAD_DETACH:
         apartment_thread_detach();
+        call_thread_detach();
         port_thread_detach();
         break;
     case DLL_PROCESS_DETACH:

@@ -21,6 +21,7 @@ typedef struct block {
     sleeper sleeper;
     void *local;          /* the library's */
     apartment *apartment; /* NULL: none */
+    struct call *serving; /* innermost first */
     struct block *next;   /* of all */
     struct block *unused; /* the next one that no thread has */
 } block;
@@ -47,7 +48,7 @@ void give_back(void *memory);
 /* A call's record. From the hand-off on the server works on it, and the client looks at nothing of it. Whose it is at the end, the library says: the
    client's, unless cocancel_finish tells it RPC_E_CALL_CANCELED. Then enter, complete or abandon tells that to the server's side, which frees it. */
 typedef struct call {
-    struct call *next; /* in the server's queue */
+    struct call *next; /* in the server's queue; then the one that the same thread was serving before */
     example_method method;
     ULONG argument, result;
     HRESULT hr; /* the method's own */
@@ -77,7 +78,9 @@ void apartment_thread_detach(void);
 /* ---- channel.c: calls ---- */
 
 /* The server's side of a call that came out of a queue; and of one that no thread will serve. */
-void call_serve(call *call);
+void call_serve(block *mine, call *call);
 void call_end(call *call, HRESULT failure);
+/* What is left of the ending thread's calls. */
+void call_thread_detach(void);
 
 #endif

@@ -256,11 +256,13 @@ static void client_ends(void) {
     expect("CoTestCancel in the server", tested, RPC_E_CALL_CANCELED);
 }
 
-static void server_thread_ends(DWORD server_model) {
+/* The call of a client that is not enabled has no slot: then it is the DLL that fails it, not the library. */
+static void server_thread_ends(DWORD server_model, BOOL is_enabled) {
     client it = nobody();
-    printf("a thread ends while it serves a call in a %s\n", server_model == STA ? "STA" : "MTA");
+    printf("a thread ends while it serves a call in a %s, ", server_model == STA ? "STA" : "MTA");
+    printf("of a client that is%s enabled\n", is_enabled ? "" : " not");
     server_start(server_model);
-    client_start(&it, MTA, TRUE, end_thread, 5);
+    client_start(&it, MTA, is_enabled, end_thread, 5);
     client_join(&it);
     server_join();
     expect("the call", it.hr, RPC_E_SERVER_DIED);
@@ -339,8 +341,10 @@ int main(void) {
     stage_open();
     play(STA);
     play(MTA);
-    server_thread_ends(STA);
-    server_thread_ends(MTA);
+    server_thread_ends(STA, TRUE);
+    server_thread_ends(MTA, TRUE);
+    server_thread_ends(STA, FALSE);
+    server_thread_ends(MTA, FALSE);
     both_threads_end();
     many_threads();
     if (stage_close() != 0) return 1;
