@@ -88,6 +88,8 @@ static apartment *create(DWORD model) {
 void WINAPI ExampleRelease(apartment *self) {
     if (InterlockedDecrement(&self->references) != 0) return;
     if (self->arrived) CloseHandle(self->arrived);
+    /* calls of this apartment may be held by their servers still: the last of them to be retired closes the event */
+    if (self->sleeper) sleeper_release(self->sleeper);
     DeleteCriticalSection(&self->lock);
     give_back(self);
 }
@@ -105,8 +107,6 @@ static void end(block *mine) {
     apartment *self = mine->apartment;
     close_queue(self);
     mine->apartment = NULL;
-    /* calls of this apartment may be held by their servers still: the last of them to be retired closes the event */
-    if (self->sleeper) sleeper_release(self->sleeper);
     ExampleRelease(self);
 }
 

@@ -1,6 +1,15 @@
 /* The channel: a call from its beginning to its end, on its client's side and on its server's. SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "internal.h"
 
+/* What the client keeps of its call while it waits: the record may be the server's any time. It keeps the apartment, too: what is dispatched meanwhile
+   may give that up. */
+typedef struct waiting {
+    struct waiting *outer; /* of the same thread */
+    apartment *apartment;
+    cocancel_call handle;
+    HANDLE done; /* as in the record */
+} waiting;
+
 /* ---- the server's side ---- */
 
 void call_end(call *call, HRESULT failure) {
@@ -28,7 +37,7 @@ void call_serve(block *mine, call *call) {
     call_end(call, S_OK);
 }
 
-/* The methods will not return. The calls that the library tracks it fails itself, in cocancel_thread_exit; until then their records are the server's. */
+/* The methods will not return. Calls that the library tracks it fails itself, in cocancel_thread_exit; until then their records are the server's. */
 void call_thread_detach(void) {
     block *mine = port_known();
     call *served;
@@ -37,15 +46,11 @@ void call_thread_detach(void) {
         mine->serving = served->next;
         if (served->done) call_end(served, COCANCEL_RPC_E_SERVER_DIED);
     }
+    /* these are on its stack, which goes later */
+    for (; mine->waiting; mine->waiting = mine->waiting->outer) ExampleRelease(mine->waiting->apartment);
 }
 
 /* ---- the client's side ---- */
-
-/* What the client keeps of its call while it waits: the record may be the server's any time. */
-typedef struct waiting {
-    cocancel_call handle;
-    HANDLE done; /* as in the record */
-} waiting;
 
 static BOOL is_pending(const waiting *call, DWORD *remaining) {
     uint32_t ms = COCANCEL_INFINITE; /* which is INFINITE */
@@ -120,10 +125,16 @@ HRESULT WINAPI ExampleCall(apartment *server, example_method method, ULONG argum
         give_back(call);
         return hr;
     }
+    waiting.outer = mine->waiting;
+    waiting.apartment = mine->apartment;
     waiting.handle = call->handle;
     waiting.done = call->done;
+    InterlockedIncrement(&waiting.apartment->references);
+    mine->waiting = &waiting; /* the thread may end in there, too */
     if (!apartment_push(server, call)) call_end(call, COCANCEL_RPC_E_SERVER_DIED);
-    wait_for(mine->apartment, &waiting);
+    wait_for(waiting.apartment, &waiting);
+    mine->waiting = waiting.outer;
+    ExampleRelease(waiting.apartment);
     hr = cocancel_finish(NULL, waiting.handle);
     if (hr == COCANCEL_RPC_E_CALL_CANCELED) return hr; /* the record is the server's side's */
     if (hr == COCANCEL_S_OK) hr = call->hr;

@@ -21,7 +21,8 @@ typedef struct block {
     sleeper sleeper;
     void *local;          /* the library's */
     apartment *apartment; /* NULL: none */
-    struct call *serving; /* innermost first */
+    struct call *serving;    /* innermost first */
+    struct waiting *waiting; /* its own, innermost first */
     struct block *next;   /* of all */
     struct block *unused; /* the next one that no thread has */
 } block;
@@ -57,7 +58,7 @@ typedef struct call {
 } call;
 
 struct apartment {
-    LONG references; /* its thread's, and those of who may call it */
+    LONG references; /* its thread's, one for each call that its thread waits for, and those of who may call it */
     DWORD model;
     CRITICAL_SECTION lock;
     call *first, **last;

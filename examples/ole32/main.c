@@ -9,7 +9,7 @@ enum { MTA = COINIT_MULTITHREADED, STA = COINIT_APARTMENTTHREADED, MANY = 1100 /
 
 static HRESULT tested, own_answer; /* CoTestCancel's in the server, CoCancelCall's in a client; read after a later hand-off */
 static ULONG own_seconds;
-static LONG runs;
+static LONG runs, left;
 static const client *caller;
 
 static client nobody(void) {
@@ -75,6 +75,20 @@ static HRESULT WINAPI hold_and_end_thread(ULONG argument, ULONG *result) {
 static HRESULT WINAPI hold_and_stop(ULONG argument, ULONG *result) {
     server_stops = TRUE;
     return hold(argument, result);
+}
+
+static HRESULT WINAPI leave_apartment(ULONG argument, ULONG *result) {
+    ExampleUninitialize();
+    *result = argument;
+    return S_OK;
+}
+
+static HRESULT WINAPI have_client_leave(ULONG argument, ULONG *result) {
+    HRESULT hr = ExampleCall(caller->own, leave_apartment, argument, result);
+    LONG before = ExampleLive();
+    ExampleRelease(caller->own);
+    left = before - ExampleLive();
+    return hr;
 }
 
 /* ---- clients of both kinds ---- */
@@ -236,6 +250,19 @@ static void nested(void) {
     expect("CoTestCancel in the server", tested, RPC_E_CALL_CANCELED);
 }
 
+/* Its thread waits in it still, so that the last reference of others is not the last. */
+static void left_from_within(void) {
+    client it = nobody();
+    puts("  the server calls back, and there the client gives its apartment up");
+    caller = &it;
+    client_start(&it, STA, TRUE, have_client_leave, 5);
+    client_returned(&it);
+    it.own = NULL; /* the server has released it */
+    client_join(&it);
+    expect("the call", it.hr, S_OK);
+    expect_number("what went when the server released the apartment", left, 0);
+}
+
 /* ---- ends ---- */
 
 static DWORD WINAPI end_this_thread(void) {
@@ -332,6 +359,7 @@ static void play(DWORD server_model) {
     from_a_message(1);
     by_a_filter();
     nested();
+    left_from_within();
     client_ends();
     queue_is_closed();
     server_join();
