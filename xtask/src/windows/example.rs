@@ -16,8 +16,12 @@ use crate::project::Project;
 
 const FOLDER: &str = "examples/ole32";
 const DLL: &str = "example_ole32.dll";
-/// What the DLL is made of.
-const SOURCES: [&str; 4] = ["apartment.c", "channel.c", "dll.c", "port.c"];
+/// What the DLL is made of, and how mingw links it, as its page says.
+const SOURCES: [&str; 5] = ["apartment.c", "channel.c", "dll.c", "memory.c", "port.c"];
+const BARE: [&str; 2] = ["-shared", "-nostdlib"];
+const LINKED: &str = "-Wl,--disable-stdcall-fixup,--kill-at,--gc-sections,--entry=";
+/// The last is for 64-bit division, for the clock.
+const LIBRARIES: [&str; 3] = ["-lkernel32", "-luser32", "-lgcc"];
 /// What each program is made of. Those that are linked with the DLL's import library, and that load it.
 const PROGRAMS: [(&[&str], bool); 2] = [(&["main.c", "stage.c"], true), (&["unload.c"], false)];
 /// The language is the oldest that such runtimes are written in.
@@ -114,7 +118,7 @@ impl<'a> Example<'a> {
     }
 
     fn link(&self, log: &mut Log, archive: &Archive, definitions: &str) -> Result<()> {
-        let mut objects = vec![image::memory(log, archive.target, &self.folder)?];
+        let mut objects = Vec::new();
         for name in SOURCES {
             let object = self.folder.join(name).with_extension("o");
             log.check(&self.gcc().arg("-c").arg(self.source(name)).arg("-o").arg(&object))?;
@@ -122,12 +126,12 @@ impl<'a> Example<'a> {
         }
         let cmd = match archive.target.format {
             Format::Gnu => Cmd::new(self.arch.mingw("gcc"))
-                .args(["-shared", "-nostdlib", "-Wl,--disable-stdcall-fixup,--kill-at,--gc-sections"])
-                .arg(format!("-Wl,--entry={}", if self.arch == Arch::I686 { "_DllMain@12" } else { "DllMain" }))
+                .args(BARE)
+                .arg(format!("{LINKED}{}", if self.arch == Arch::I686 { "_DllMain@12" } else { "DllMain" }))
                 .args(&objects)
                 .args([&self.definitions, &archive.path])
-                // 64-bit division, for the clock
-                .args(["-lkernel32", "-luser32", "-lgcc", "-o"])
+                .args(LIBRARIES)
+                .arg("-o")
                 .arg(&self.dll),
             Format::Msvc => {
                 // it finds the sizes by itself
@@ -190,6 +194,14 @@ fn without_sizes(definitions: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_page_links_it_in_the_same_way() {
+        let page = include_str!("../../../examples/ole32/README.md");
+        for part in [BARE.join(" "), SOURCES.join(" "), format!("{LINKED}_DllMain@12 "), LIBRARIES.join(" ")] {
+            assert!(page.contains(&part), "the page does not say {part}");
+        }
+    }
 
     #[test]
     fn sizes_are_cut_off() {
