@@ -4,6 +4,7 @@
 enum { WM_CALL = WM_USER };
 
 static HINSTANCE own_module;
+static BOOL is_registered; /* the window class */
 static const WCHAR class_name[] = {'e', 'x', 'a', 'm', 'p', 'l', 'e', '_', 'o', 'l', 'e', '3', '2', 0};
 
 /* ---- the queue ---- */
@@ -52,19 +53,29 @@ static LRESULT CALLBACK window_procedure(HWND window, UINT message, WPARAM wide,
     return 0;
 }
 
-HRESULT apartment_attach(HINSTANCE module) {
-    WNDCLASSW description;
-    own_module = module;
-    memset(&description, 0, sizeof description);
-    description.lpfnWndProc = window_procedure;
-    description.hInstance = module;
-    description.lpszClassName = class_name;
-    return RegisterClassW(&description) ? S_OK : E_FAIL;
+/* Not when the DLL is loaded: DllMain must not call user32, which may not have had its own beginning by then. */
+static HWND create_window(void) {
+    port_lock();
+    if (!is_registered) {
+        WNDCLASSW description;
+        memset(&description, 0, sizeof description);
+        description.lpfnWndProc = window_procedure;
+        description.hInstance = own_module;
+        description.lpszClassName = class_name;
+        is_registered = RegisterClassW(&description) != 0;
+    }
+    port_unlock();
+    return CreateWindowExW(0, class_name, NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, own_module, NULL);
 }
 
-/* The system keeps the classes of a DLL that is unloaded: the next load would be refused its own. */
+void apartment_attach(HINSTANCE module) {
+    own_module = module;
+}
+
+/* Here user32 has to be called from DllMain: the system keeps the classes of a DLL that is unloaded, so the next load would be refused its own. This
+   DLL imports user32, which is there as long as it is. */
 void apartment_detach(void) {
-    UnregisterClassW(class_name, own_module);
+    if (is_registered) UnregisterClassW(class_name, own_module);
 }
 
 /* ---- from the beginning to the end ---- */
@@ -80,7 +91,7 @@ static apartment *create(DWORD model) {
         self->arrived = CreateSemaphoreW(NULL, 0, MAXLONG, NULL);
     } else {
         self->sleeper = sleeper_create();
-        self->window = CreateWindowExW(0, class_name, NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, own_module, NULL);
+        self->window = create_window();
     }
     return self;
 }

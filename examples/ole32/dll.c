@@ -15,7 +15,9 @@ static void orphaned(void *user, void *record) {
 
 static void unload(void) {
     HRESULT hr;
-    ExampleUninitialize(); /* this thread is in here, and gets no DLL_THREAD_DETACH of its own any more */
+    /* this thread is in here, and gets no DLL_THREAD_DETACH of its own any more. Its window must not outlive the window procedure: that a program
+       gives its apartment up before it unloads the DLL is better */
+    ExampleUninitialize();
     apartment_detach();
     hr = port_detach();
     if (end_told) *end_told = hr;
@@ -24,10 +26,13 @@ static void unload(void) {
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved) {
     switch (reason) {
     case DLL_PROCESS_ATTACH:
-        return SUCCEEDED(port_attach(orphaned)) && SUCCEEDED(apartment_attach(module));
+        apartment_attach(module);
+        return SUCCEEDED(port_attach(orphaned)); /* if not, the system goes on with DLL_PROCESS_DETACH */
     case DLL_THREAD_DETACH:
         apartment_thread_detach();
         call_thread_detach();
+        port_thread_exit();
+        apartment_thread_detach(); /* a Release that ran in there may have made one: the next thread would have it */
         port_thread_detach();
         break;
     case DLL_PROCESS_DETACH:

@@ -30,7 +30,8 @@ typedef struct block {
 /* Before all else, and when no other thread is in here any more. `orphaned` gets records whose client's and server's thread both ended. */
 HRESULT port_attach(void (*orphaned)(void *user, void *record));
 HRESULT port_detach(void);
-/* On a thread that ends. */
+/* On a thread that ends: what it has in the library; and the block, too. */
+void port_thread_exit(void);
 void port_thread_detach(void);
 
 block *port_self(void);
@@ -40,6 +41,10 @@ block *port_known(void);
 sleeper *sleeper_create(void);
 sleeper *sleeper_reference(sleeper *self);
 void sleeper_release(sleeper *self);
+
+/* What changes rarely, in any file. */
+void port_lock(void);
+void port_unlock(void);
 
 void *allocate(SIZE_T size);
 void give_back(void *memory);
@@ -69,7 +74,7 @@ struct apartment {
     example_filter filter;
 };
 
-HRESULT apartment_attach(HINSTANCE module);
+void apartment_attach(HINSTANCE module);
 void apartment_detach(void);
 /* FALSE: it is closed. */
 BOOL apartment_push(apartment *self, call *call);

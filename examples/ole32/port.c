@@ -29,6 +29,14 @@ LONG WINAPI ExampleLive(void) {
     return InterlockedExchangeAdd(&live, 0);
 }
 
+void port_lock(void) {
+    EnterCriticalSection(&lock);
+}
+
+void port_unlock(void) {
+    LeaveCriticalSection(&lock);
+}
+
 /* ---- threads ---- */
 
 block *port_known(void) {
@@ -58,6 +66,10 @@ block *port_self(void) {
     }
     TlsSetValue(slot, mine);
     return mine;
+}
+
+void port_thread_exit(void) {
+    if (port_known()) cocancel_thread_exit(runtime);
 }
 
 /* The block goes to the next thread and not to the system: a wake for this one may be on its way still, and there is harmless. */
@@ -150,11 +162,8 @@ static void retire(void *user, void *context) {
 
 /* ---- the beginning and the end ---- */
 
-HRESULT port_attach(void (*orphaned)(void *user, void *record)) {
+static HRESULT begin(void (*orphaned)(void *user, void *record)) {
     HRESULT hr;
-    slot = TlsAlloc();
-    if (slot == TLS_OUT_OF_INDEXES) return E_OUTOFMEMORY;
-    InitializeCriticalSection(&lock);
     QueryPerformanceFrequency(&frequency);
     port.size = sizeof port;
     port.thread_id = thread_id;
@@ -170,19 +179,35 @@ HRESULT port_attach(void (*orphaned)(void *user, void *record)) {
     return SUCCEEDED(hr) ? cocancel_set_default(runtime) : hr;
 }
 
-/* Where a call is still out, or a thread attached, somebody may yet look at a block: then they stay. */
+static void give_up(void) {
+    DeleteCriticalSection(&lock);
+    TlsFree(slot);
+    slot = TLS_OUT_OF_INDEXES;
+}
+
+HRESULT port_attach(void (*orphaned)(void *user, void *record)) {
+    HRESULT hr;
+    slot = TlsAlloc();
+    if (slot == TLS_OUT_OF_INDEXES) return E_OUTOFMEMORY;
+    InitializeCriticalSection(&lock);
+    hr = begin(orphaned);
+    if (FAILED(hr)) give_up();
+    return hr;
+}
+
+/* Where a call is still out, or a thread attached, somebody may yet look at a block: then they stay. The index and the lock go all the same, for only
+   the DLL's code uses them, which goes now. */
 HRESULT port_detach(void) {
     HRESULT hr;
     block *each;
+    if (slot == TLS_OUT_OF_INDEXES) return E_UNEXPECTED; /* port_attach failed */
     cocancel_set_default(NULL);
     hr = cocancel_deinit(runtime);
-    if (FAILED(hr)) return hr;
-    while ((each = all) != NULL) {
+    while (SUCCEEDED(hr) && (each = all) != NULL) {
         all = each->next;
         CloseHandle(each->sleeper.event);
         HeapFree(GetProcessHeap(), 0, each);
     }
-    DeleteCriticalSection(&lock);
-    TlsFree(slot);
+    give_up();
     return hr;
 }
