@@ -365,8 +365,19 @@ static void play(DWORD server_model) {
     server_join();
 }
 
+static void last_error(void) {
+    puts("the caller's last error");
+    SetLastError(1234);
+    CoTestCancel();
+    expect_number("after CoTestCancel", (LONG)GetLastError(), 1234);
+    CoEnableCallCancellation(NULL);
+    expect_number("after the thread's first CoEnableCallCancellation", (LONG)GetLastError(), 1234);
+    CoDisableCallCancellation(NULL);
+}
+
 int main(void) {
     stage_open();
+    last_error();
     play(STA);
     play(MTA);
     server_thread_ends(STA, TRUE);

@@ -39,13 +39,16 @@ void port_unlock(void) {
 
 /* ---- threads ---- */
 
+/* The eight functions leave their caller's last error alone, and TlsGetValue does not. */
 block *port_known(void) {
-    return (block *)TlsGetValue(slot);
+    DWORD error = GetLastError();
+    block *mine = (block *)TlsGetValue(slot);
+    SetLastError(error);
+    return mine;
 }
 
-block *port_self(void) {
-    block *mine = port_known();
-    if (mine) return mine;
+static block *make(void) {
+    block *mine;
     EnterCriticalSection(&lock);
     mine = unused;
     if (mine) unused = mine->unused;
@@ -65,6 +68,16 @@ block *port_self(void) {
         LeaveCriticalSection(&lock);
     }
     TlsSetValue(slot, mine);
+    return mine;
+}
+
+block *port_self(void) {
+    block *mine = port_known();
+    if (!mine) {
+        DWORD error = GetLastError();
+        mine = make();
+        SetLastError(error);
+    }
     return mine;
 }
 
@@ -115,7 +128,8 @@ static uint32_t thread_id(void *user) {
     return GetCurrentThreadId();
 }
 
-/* Not GetTickCount: it jumps by ten milliseconds and more, and deadlines would be early by that. */
+/* Not GetTickCount: it jumps by ten milliseconds and more, and deadlines would be early by that. On some old machines with several processors the
+   counter steps back from one to the other: there a host gives the larger of this and what it gave last, or GetTickCount with its error. */
 static uint32_t tick(void *user) {
     LARGE_INTEGER now;
     (void)user;
