@@ -625,8 +625,8 @@ int32_t cocancel_poll(struct cocancel_runtime *runtime,
 
 /*
  Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_INVALIDARG also for the frame that cocancel_enter
- gives of a call without a slot; E_NOTIMPL: the port cannot wait here. One thread at a
- time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets how it ended then: RPC_E_CALL_CANCELED, if it was pending.
+ gives of a call without a slot; E_NOTIMPL: the port cannot wait here. One thread at a time waits for a call; if another finishes an
+ asynchronous one meanwhile, the waiter gets how it ended then: RPC_E_CALL_CANCELED, if it was pending.
 
  Callers: threads. IRQL: <= APC_LEVEL. Blocks.
  Progress: lock-free but for the wait (wait).
@@ -740,9 +740,9 @@ int32_t cocancel_init(uint32_t abi_version,
  another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
  ended; E_INVALIDARG: NULL or misaligned.
 
- The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and what they do with calls that
- are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
- (E_UNEXPECTED) until deinit returns.
+ The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and
+ what they do with calls that are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then
+ the call may be out of reach (E_UNEXPECTED) until deinit returns.
 
  Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
  Progress: lock-free (end a runtime).

@@ -43,8 +43,8 @@ pub struct WaitPoint {
 ///    reason.
 /// 5. `wake`, `retire`, `cancel_requested`, `orphaned` and `event` must not unwind, and must not call back into an operation
 ///    on the same call; `wake` must not block. `event` of a call that a thread begins comes before the call is on that thread's stack: no
-///    other is begun there, no cancel object set or unset, and the thread is not ended. All of them may run on any thread that uses the runtime, and in interrupt
-///    handlers where the host cancels or completes there.
+///    other is begun there, no cancel object set or unset, and the thread is not ended. All of them may run on any thread that uses
+///    the runtime, and in interrupt handlers where the host cancels or completes there.
 /// 6. A context given to `begin` is valid for `wake` until the library calls `retire` with it.
 pub unsafe trait Port: Sync {
     /// The calling thread's id; other threads name it by this. 0 where there is none (an interrupt handler).

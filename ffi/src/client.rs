@@ -184,8 +184,8 @@ pub unsafe extern "C" fn cocancel_poll(
 }
 
 /// Blocks until the call has ended. Returns as cocancel_poll, but never RPC_S_CALLPENDING; E_INVALIDARG also for the frame that cocancel_enter
-/// gives of a call without a slot; E_NOTIMPL: the port cannot wait here. One thread at a
-/// time waits for a call; if another finishes an asynchronous one meanwhile, the waiter gets how it ended then: RPC_E_CALL_CANCELED, if it was pending.
+/// gives of a call without a slot; E_NOTIMPL: the port cannot wait here. One thread at a time waits for a call; if another finishes an
+/// asynchronous one meanwhile, the waiter gets how it ended then: RPC_E_CALL_CANCELED, if it was pending.
 ///
 /// Callers: threads. IRQL: <= APC_LEVEL. Blocks.
 /// Progress: lock-free but for the wait (wait).

@@ -112,9 +112,9 @@ pub unsafe extern "C" fn cocancel_init(
 /// another thread is attached (cocancel_thread_exit), or it is the default runtime (cocancel_set_default(NULL) first); E_UNEXPECTED: it is none, or
 /// ended; E_INVALIDARG: NULL or misaligned.
 ///
-/// The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and what they do with calls that
-/// are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then the call may be out of reach
-/// (E_UNEXPECTED) until deinit returns.
+/// The caller sees to it that no other thread, and no handler on another processor, is inside one of its functions. Handlers may cut in, and
+/// what they do with calls that are out counts. One that begins a call in the midst of it gets E_UNEXPECTED, or has deinit refuse: then
+/// the call may be out of reach (E_UNEXPECTED) until deinit returns.
 ///
 /// Callers: threads. IRQL: <= DISPATCH_LEVEL. Never blocks.
 /// Progress: lock-free (end a runtime).
